@@ -1,0 +1,30 @@
+# What people type. Each target is a script; they say what they do.
+
+.PHONY: up down plugins test check bench soak
+
+# Installs what is missing, and shows two containers with addresses from Berth.
+# On a real LAN: make up PARENT=eth0 SUBNET=192.168.1.0/24 GATEWAY=192.168.1.1 [RANGE=192.168.1.192/26]
+export PARENT SUBNET GATEWAY RANGE
+up:
+	@scripts/up
+
+# Undoes it.
+down:
+	@scripts/down
+
+# Builds the plugins into dist/ and creates them, not yet enabled, in the engine.
+plugins:
+	@scripts/plugins
+
+test:
+	@scripts/test
+
+check:
+	@npm run --silent check
+
+bench:
+	@npm run --silent bench
+
+# The long forms of the fault tests.
+soak:
+	@scripts/test --soak

@@ -1,0 +1,47 @@
+# Sourced, after marks.sh: the LAN of the demonstration. Its own is a veth pair whose ends have no address, since this host
+# may have another use for 192.0.2.0/24: one end is the parent of the macvlan network, the other holds up its carrier.
+# shellcheck shell=bash
+
+LAN=berth-demo
+PEER=berth-demo-peer
+if [ -z "${PARENT:-}${SUBNET:-}${GATEWAY:-}" ]; then
+  LAN_PARENT=$LAN LAN_SUBNET=192.0.2.0/24 LAN_GATEWAY=192.0.2.1
+else
+  LAN_PARENT=${PARENT:-} LAN_SUBNET=${SUBNET:-} LAN_GATEWAY=${GATEWAY:-}
+fi
+
+check_lan() {
+  if [ -z "$LAN_PARENT" ] || [ -z "$LAN_SUBNET" ] || [ -z "$LAN_GATEWAY" ]; then
+    fail "A real LAN needs all of PARENT, SUBNET and GATEWAY" \
+      "For example: make up PARENT=eth0 SUBNET=192.168.1.0/24 GATEWAY=192.168.1.1 RANGE=192.168.1.192/26" \
+      "RANGE limits which addresses are given out: name one that nobody else on the LAN uses."
+  fi
+  command -v ip >/dev/null || apt_install iproute2
+  [ "$LAN_PARENT" = $LAN ] || has_link "$LAN_PARENT" ||
+    fail "There is no interface $LAN_PARENT" "PARENT must be one of: $(ip -o link | cut -d: -f2 | xargs)"
+}
+
+has_link() { ip link show dev "$1" >/dev/null 2>&1; }
+
+# True when it had to be made.
+make_lan() {
+  [ "$LAN_PARENT" = $LAN ] || return 1
+  if has_link $LAN; then
+    marked lan || fail "An interface $LAN exists that make up did not make" "Rename or remove it (ip link del $LAN)."
+    return 1
+  fi
+  say "Making a LAN of our own: $LAN, $LAN_SUBNET"
+  mark lan
+  quietly "The interface $LAN could not be made" ip link add $LAN type veth peer name $PEER
+  quietly "The interface $LAN did not come up" ip link set $LAN up
+  quietly "The interface $PEER did not come up" ip link set $PEER up
+}
+
+remove_lan() {
+  marked lan || return 0
+  if has_link $LAN; then
+    say "Removing the LAN $LAN"
+    ip link del $LAN
+  fi
+  unmark lan
+}
