@@ -1,0 +1,84 @@
+import { Refusal } from '../shared/refusal.ts'
+import { contains, formatAddress, formatSubnet, usable } from './addresses.ts'
+import type { Address } from './addresses.ts'
+import type { Endpoint } from './claims.ts'
+import { parseExclusion } from './exclusions.ts'
+import type { Ipam } from './ipam.ts'
+import { addressKey, poolKey } from './keys.ts'
+import type { Pool } from './pool-id.ts'
+import type { HostPool } from './pools.ts'
+import { exclusionsOf, readAddress, readPool } from './records.ts'
+import { inUse } from './sentences.ts'
+
+/**
+ * A free address of the pool's range, claimed for the endpoint. Where another host takes one first, the next is tried.
+ *
+ * @throws {Refusal} `pool-full`
+ */
+export async function allocateAny(
+  { claims }: Ipam,
+  { pool, cooldownMs, candidates }: HostPool,
+  endpoint: Endpoint,
+  caller: AbortSignal,
+): Promise<Address> {
+  for (;;) {
+    const candidate = await candidates.next()
+    if (!candidate) throw full(pool)
+    const address = { family: pool.subnet.family, value: candidate.value }
+    const lost = await claims.claim(pool, cooldownMs, address, candidate.entry, endpoint, caller)
+    if (!lost) return address
+  }
+}
+
+/**
+ * Just this address, which may lie outside the pool's range, and may still rest: whoever names it knows why.
+ *
+ * @throws {Refusal} naming who has it, or why nobody may
+ */
+export async function allocateThis(
+  { claims, store }: Ipam,
+  { pool, cooldownMs }: HostPool,
+  address: Address,
+  endpoint: Endpoint,
+  caller: AbortSignal,
+): Promise<Address> {
+  const key = addressKey(pool.segment, address)
+  const record = readPool(await store.get(poolKey(pool.segment, pool.subnet)))
+  refuseUnusable(pool, address, record ? exclusionsOf(record) : [])
+  const entry = await store.get(key)
+  const current = readAddress(entry)
+  if (current && current.state !== 'idle') throw inUse(address, current)
+  const lost = await claims.claim(pool, cooldownMs, address, entry, endpoint, caller)
+  if (lost) throw inUse(address, readAddress(lost.lostTo))
+  return address
+}
+
+function refuseUnusable(
+  pool: Pool,
+  address: Address,
+  exclusions: readonly { text: string; by: string }[],
+) {
+  const text = formatAddress(address)
+  if (!contains(usable(pool.subnet), address)) {
+    throw new Refusal(
+      'address-reserved',
+      `Address ${text} is the network or broadcast address of ${formatSubnet(pool.subnet)}; choose another`,
+    )
+  }
+  const hit = exclusions.find(({ text: range }) => contains(parseExclusion(range), address))
+  if (!hit) return
+  throw new Refusal(
+    'address-reserved',
+    `Address ${text} is excluded by berth.exclude=${hit.text}, set on host ${hit.by}; choose another`,
+  )
+}
+
+function full({ subnet, subPool }: Pool): Refusal {
+  const range = subPool
+    ? `the range ${formatSubnet(subPool)} of ${formatSubnet(subnet)}`
+    : formatSubnet(subnet)
+  return new Refusal(
+    'pool-full',
+    `No address is free in ${range}: all are in use, shared or excluded. Remove containers, or use a larger subnet`,
+  )
+}

@@ -1,0 +1,236 @@
+import { randomUUID } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
+import { commitFirmly } from '../shared/commit-firmly.ts'
+import { Refusal } from '../shared/refusal.ts'
+import type { Entry, Store } from '../shared/store.ts'
+import { OutcomeUnknown, StoreUnavailable, unchanged } from '../shared/store.ts'
+import { formatAddress } from './addresses.ts'
+import type { Address } from './addresses.ts'
+import type { AddressEntry, Journal } from './journal.ts'
+import { addressKey } from './keys.ts'
+import type { Pool, PoolId } from './pool-id.ts'
+import { readAddress, write } from './records.ts'
+import type { UsedRecord } from './records.ts'
+import type { Registration } from './registration.ts'
+
+/** Who an address is claimed for, as far as the engine tells. */
+export type Endpoint = { readonly mac?: string; readonly name?: string }
+
+/**
+ * Somebody has it: the record that stands there, or undefined where it is being claimed or released right here.
+ * `doubtful`: an attempt of this claim may still commit, so its intent stays until it is settled.
+ */
+export type Lost = { readonly lostTo: Entry | undefined; readonly doubtful: boolean }
+
+const DEADLINE_MS = 1500
+
+/**
+ * Takes addresses for endpoints of this host and gives them back: the two halves of the protocol that must survive a
+ * crash between any two steps. The journal is always one step ahead of the store.
+ */
+export class Claims {
+  readonly #store: Store
+  readonly #journal: Journal
+  readonly #registration: Registration
+  /** Keys with a step under way; nobody else may touch them before it ends. */
+  readonly #busy = new Set<string>()
+  /** Operations that ended badly in this life of the process: their entries are settled, whatever they say. */
+  readonly #failed = new Set<string>()
+  /** Told once for each journal entry that came or went, by pool. */
+  readonly #counted: (pool: PoolId, by: 1 | -1) => void
+
+  constructor(
+    store: Store,
+    journal: Journal,
+    registration: Registration,
+    counted: (pool: PoolId, by: 1 | -1) => void,
+  ) {
+    this.#store = store
+    this.#journal = journal
+    this.#registration = registration
+    this.#counted = counted
+  }
+
+  /** Whether this host has anything to do with the address: then it is not to be tried. */
+  isTaken(key: string): boolean {
+    return this.#busy.has(key) || this.#journal.address(key) !== undefined
+  }
+
+  /**
+   * Claims one address, if it is still as it was `read`. Returns undefined once it is ours and the caller, still there,
+   * may be told.
+   *
+   * @throws {Refusal} `caller-gone`: the claim was taken back, since nobody would ever release it
+   */
+  async claim(
+    pool: Pool,
+    cooldownMs: number,
+    address: Address,
+    read: Entry | undefined,
+    endpoint: Endpoint,
+    caller: AbortSignal,
+  ): Promise<Lost | undefined> {
+    const key = addressKey(pool.segment, address)
+    if (this.isTaken(key)) return { lostTo: undefined, doubtful: false }
+    const entry = this.#newEntry(pool.id)
+    return await this.#exclusively(key, entry, async () => {
+      const lost = await this.#claim(key, entry, read, endpoint)
+      if (lost) return lost
+      // One turn of the event loop, so that a hang-up which has already arrived is seen before the answer is begun.
+      await turn()
+      if (!caller.aborted) return undefined
+      await this.#takeBack(key, entry, cooldownMs)
+      throw new Refusal(
+        'caller-gone',
+        `The engine hung up; ${formatAddress(address)} was taken back`,
+      )
+    })
+  }
+
+  /**
+   * Releases the address if this host holds it for this pool; else there is nothing to do. When the store cannot be
+   * reached, the release is kept and delivered later.
+   */
+  async release(
+    pool: Pool,
+    cooldownMs: number,
+    address: Address,
+  ): Promise<'released' | 'queued' | 'not-held'> {
+    const key = addressKey(pool.segment, address)
+    const entry = this.#journal.address(key)
+    if (!entry || entry.pool !== pool.id || entry.state === 'intent' || this.#busy.has(key)) {
+      return 'not-held'
+    }
+    try {
+      await this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
+      return 'released'
+    } catch (error) {
+      if (!isOutage(error)) throw error
+      await this.#journal.writeAddress(key, { ...entry, state: 'releasing' }, { sync: true })
+      return 'queued'
+    }
+  }
+
+  /** Whether something is left for `settle` besides what was there at the start. */
+  get unsettled(): boolean {
+    return this.#failed.size > 0
+  }
+
+  /**
+   * Finishes what a crash, a reboot or an outage left behind: claims that were never answered are taken back, releases
+   * delivered, addresses of an earlier boot released. Returns how many entries that were.
+   */
+  async settle(cooldownOf: (pool: PoolId) => number): Promise<number> {
+    const left: [string, AddressEntry][] = []
+    for await (const [key, entry] of this.#journal.addresses()) {
+      if (this.#isOver(entry) && !this.#busy.has(key)) left.push([key, entry])
+    }
+    if (left.length === 0) return 0
+    // Whatever was sent under the old fence and has not committed by now never will; only now a read can be trusted.
+    await this.#registration.fence()
+    await Promise.all(left.map(([key, entry]) => this.#settle(key, entry, cooldownOf(entry.pool))))
+    return left.length
+  }
+
+  async #settle(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
+    if (this.#busy.has(key) || this.#journal.address(key)?.op !== entry.op) return
+    await this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
+    this.#failed.delete(entry.op)
+  }
+
+  #isOver({ state, boot, op }: AddressEntry): boolean {
+    return state !== 'held' || boot !== this.#registration.host.boot || this.#failed.has(op)
+  }
+
+  async #claim(key: string, entry: AddressEntry, read: Entry | undefined, endpoint: Endpoint) {
+    await this.#journal.writeAddress(key, entry)
+    this.#counted(entry.pool, 1)
+    const lost = await this.#commitClaim(key, entry, read, endpoint)
+    if (lost?.doubtful) this.#failed.add(entry.op)
+    else if (lost) await this.#forget(key, entry)
+    else await this.#journal.writeAddress(key, { ...entry, state: 'held' })
+    return lost
+  }
+
+  async #commitClaim(
+    key: string,
+    entry: AddressEntry,
+    read: Entry | undefined,
+    endpoint: Endpoint,
+  ): Promise<Lost | undefined> {
+    const deadline = AbortSignal.timeout(DEADLINE_MS)
+    const isMine = (current: ReadonlyMap<string, Entry>) => opOf(current.get(key)) === entry.op
+    for (;;) {
+      const transaction = {
+        require: [unchanged(key, read), this.#registration.condition()],
+        write: [{ put: key, value: write(this.#usedRecord(entry, endpoint)) }],
+      }
+      const result = await commitFirmly(this.#store, transaction, isMine, deadline)
+      if (result.committed) return undefined
+      const now = result.current.get(key)
+      if (now?.revision !== read?.revision) return { lostTo: now, doubtful: result.doubtful }
+      await this.#registration.refresh()
+    }
+  }
+
+  /** Makes the record idle if it is still this claim's; else it is not ours to touch. */
+  async #takeBack(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
+    await this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
+    const deadline = AbortSignal.timeout(DEADLINE_MS)
+    for (;;) {
+      const found = await this.#store.get(key)
+      if (opOf(found) !== entry.op) break
+      const value = write({ state: 'idle', until: Date.now() + cooldownMs })
+      const transaction = { require: [unchanged(key, found)], write: [{ put: key, value }] }
+      const result = await commitFirmly(this.#store, transaction, () => false, deadline)
+      if (result.committed) break
+    }
+    await this.#forget(key, entry)
+  }
+
+  async #forget(key: string, entry: AddressEntry): Promise<void> {
+    await this.#journal.writeAddress(key, undefined)
+    this.#counted(entry.pool, -1)
+  }
+
+  async #exclusively<T>(key: string, entry: AddressEntry, step: () => Promise<T>): Promise<T> {
+    this.#busy.add(key)
+    try {
+      return await step()
+    } catch (error) {
+      if (!(error instanceof Refusal)) this.#failed.add(entry.op)
+      throw error
+    } finally {
+      this.#busy.delete(key)
+    }
+  }
+
+  #newEntry(pool: PoolId): AddressEntry {
+    return { state: 'intent', pool, op: randomUUID(), boot: this.#registration.host.boot }
+  }
+
+  #usedRecord({ pool, op, boot }: AddressEntry, { mac, name }: Endpoint): UsedRecord {
+    const { host, generation } = this.#registration
+    return {
+      state: 'used',
+      pool,
+      host: host.id,
+      hostName: host.name,
+      generation,
+      op,
+      boot,
+      ...(mac ? { mac } : {}),
+      ...(name ? { name } : {}),
+      since: new Date().toISOString(),
+    }
+  }
+}
+
+function opOf(entry: Entry | undefined): string | undefined {
+  const record = readAddress(entry)
+  return record?.state === 'used' ? record.op : undefined
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof StoreUnavailable || error instanceof OutcomeUnknown
+}

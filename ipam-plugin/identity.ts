@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import * as v from '@badrap/valita'
+import { StoreUnavailable } from '../shared/store.ts'
+
+const identity = v.object({ id: v.string() })
+
+/**
+ * This host's identity: a random id, made at the first start and kept, whatever the host's name becomes.
+ *
+ * @throws {StoreUnavailable} where the file cannot be read or made; it is never made anew over an unreadable one
+ */
+export async function hostId(file: string): Promise<string> {
+  try {
+    return (await read(file)) ?? (await make(file))
+  } catch (cause) {
+    throw new StoreUnavailable(
+      `Cannot read or make the host's identity ${file}: ${(cause as Error).message}`,
+      {
+        cause,
+      },
+    )
+  }
+}
+
+async function read(file: string): Promise<string | undefined> {
+  try {
+    return identity.parse(JSON.parse(await readFile(file, 'utf8')), { mode: 'strip' }).id
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** On the disk under its name before anybody uses it: an identity lost in a power cut would orphan its addresses. */
+async function make(file: string): Promise<string> {
+  const id = randomUUID()
+  const folder = dirname(file)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const draft = `${file}.new`
+  await writeSynced(draft, `${JSON.stringify({ id })}\n`)
+  await rename(draft, file)
+  await syncFolder(folder)
+  return id
+}
+
+async function writeSynced(file: string, text: string): Promise<void> {
+  await using handle = await open(file, 'w', 0o600)
+  await handle.writeFile(text)
+  await handle.sync()
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  await using handle = await open(folder, 'r')
+  await handle.sync()
+}

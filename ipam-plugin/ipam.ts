@@ -1,0 +1,50 @@
+import type { Store } from '../shared/store.ts'
+import { Claims } from './claims.ts'
+import type { Journal } from './journal.ts'
+import { PoolTransactions } from './pool-transactions.ts'
+import { Pools } from './pools.ts'
+import type { DefaultPool } from './pools.ts'
+import { Registration } from './registration.ts'
+import type { Host } from './registration.ts'
+import { SharedAddresses } from './shared-addresses.ts'
+
+/** Everything that answers the engine, once it has started. */
+export type Ipam = {
+  readonly pools: Pools
+  readonly claims: Claims
+  readonly shared: SharedAddresses
+  readonly store: Store
+  /** Finishes what failed or was left behind; called now and then. */
+  settle(): Promise<void>
+}
+
+/**
+ * Starts in the order of the protocol: fence (nothing sent before can commit any more), settle what a crash or a reboot
+ * left, then serve. Nothing may be claimed before it returns.
+ */
+export async function startIpam(
+  store: Store,
+  journal: Journal,
+  host: Host,
+  defaultPools: readonly DefaultPool[],
+): Promise<Ipam> {
+  const registration = await Registration.register(store, host)
+  const transactions = new PoolTransactions(store, registration)
+  const claims = new Claims(store, journal, registration, (pool, by) =>
+    pools.countAddress(pool, by),
+  )
+  const pools = new Pools(store, journal, transactions, defaultPools, key => claims.isTaken(key))
+  const settle = async () => {
+    await claims.settle(id => pools.cooldownOf(id))
+    await pools.leaveEmpty()
+  }
+  await pools.load()
+  await settle()
+  return {
+    pools,
+    claims,
+    shared: new SharedAddresses(store, registration, transactions),
+    store,
+    settle,
+  }
+}

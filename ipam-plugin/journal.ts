@@ -1,0 +1,53 @@
+import type { PoolId } from './pool-id.ts'
+
+/**
+ * What this host alone knows: which addresses and pools it took for its engine, and how far each step got. It answers
+ * at once and from memory or disk of this host, never from the store.
+ */
+export interface Journal {
+  /** The entry for an address, by its key in the store. */
+  address(key: string): AddressEntry | undefined
+
+  /** All address entries, in key order. */
+  addresses(): AsyncIterable<readonly [string, AddressEntry]>
+
+  /**
+   * Writes an entry; undefined removes it. Survives kill -9; survives a power cut only with `sync`.
+   *
+   * @throws {StoreUnavailable | OutcomeUnknown}
+   */
+  writeAddress(
+    key: string,
+    entry: AddressEntry | undefined,
+    options?: { sync: boolean },
+  ): Promise<void>
+
+  pools(): Promise<readonly (readonly [PoolId, PoolEntry])[]>
+
+  /** Writes an entry, synced; undefined removes it. @throws {StoreUnavailable | OutcomeUnknown} */
+  writePool(id: PoolId, entry: PoolEntry | undefined): Promise<void>
+}
+
+/**
+ * - `intent`: a claim was or will be sent; its outcome is not known here.
+ * - `held`: claimed, and told or about to be told to the engine.
+ * - `releasing`: to be released; never given back to `held`.
+ */
+export type AddressEntry = {
+  readonly state: 'intent' | 'held' | 'releasing'
+  readonly pool: PoolId
+  /** The operation that claimed it; in the store's record too. Random, never used twice. */
+  readonly op: string
+  /** The boot of this host in which it was claimed: containers do not outlive it. */
+  readonly boot: string
+}
+
+/**
+ * - `joining`: asked for, never answered; after a crash it is undone.
+ * - `joined`: `count` networks of the engine stand on it.
+ * - `leaving`: no network stands on it; it goes once none of its addresses is in use here.
+ */
+export type PoolEntry = {
+  readonly state: 'joining' | 'joined' | 'leaving'
+  readonly count: number
+}

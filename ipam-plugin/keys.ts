@@ -1,0 +1,25 @@
+import { BITS, formatSubnet } from './addresses.ts'
+import type { Address, Subnet } from './addresses.ts'
+
+/** Where each record stands in the store. Fixed-width hex keeps addresses in the order of their numbers. */
+
+export const segmentKey = (segment: string): string => `v1/segments/${segment}`
+
+export const poolKey = (segment: string, subnet: Subnet): string =>
+  `v1/pools/${segment}/${formatSubnet(subnet)}`
+
+export const addressKey = (segment: string, { family, value }: Address): string =>
+  `v1/addresses/${segment}/${family}${value.toString(16).padStart(BITS[family] / 4, '0')}`
+
+export const hostKey = (host: string): string => `v1/hosts/${host}`
+
+/** The address that a key ending in family and hex stands for. */
+export function addressOfKey(key: string): Address {
+  const tail = key.slice(key.lastIndexOf('/') + 1)
+  return { family: tail.startsWith('4') ? 4 : 6, value: BigInt(`0x${tail.slice(1)}`) }
+}
+
+/** The first key behind all that begin with `prefix`. */
+export function endOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
+}

@@ -1,0 +1,82 @@
+import * as v from '@badrap/valita'
+import type { Entry } from '../shared/store.ts'
+import type { PoolId } from './pool-id.ts'
+
+/** What the store's values say. The version is in the key (`v1/`). */
+
+const poolId = v.string().map(text => text as PoolId)
+
+const used = v.object({
+  state: v.literal('used'),
+  pool: poolId,
+  host: v.string(),
+  hostName: v.string(),
+  generation: v.number(),
+  op: v.string(),
+  boot: v.string(),
+  mac: v.string().optional(),
+  name: v.string().optional(),
+  since: v.string(),
+})
+/** Released; rests until the time `until`, in ms since 1970. */
+const idle = v.object({ state: v.literal('idle'), until: v.number() })
+/** Gateway or auxiliary address; `pools` are those that would be wrong without it. */
+const shared = v.object({ state: v.literal('shared'), pools: v.array(poolId) })
+
+const addressRecord = v.union(used, idle, shared)
+export type AddressRecord = v.Infer<typeof addressRecord>
+export type UsedRecord = v.Infer<typeof used>
+
+const user = v.object({ name: v.string(), pools: v.record(v.array(v.string())) })
+
+/** `users`: by host id, the pools (by id) that this host has of the subnet, each with its exclusions. */
+const poolRecord = v.object({
+  gateway: v.object({ address: v.string(), by: v.string() }).optional(),
+  aux: v.array(v.string()),
+  cooldown: v.object({ ms: v.number(), by: v.string() }),
+  automatic: v.string().optional(),
+  users: v.record(user),
+})
+export type PoolRecord = v.Infer<typeof poolRecord>
+
+const segmentRecord = v.object({ subnets: v.array(v.string()) })
+export type SegmentRecord = v.Infer<typeof segmentRecord>
+
+/** `nonce` changes with every registration; `generation` with every eviction. */
+const hostRecord = v.object({ name: v.string(), generation: v.number(), nonce: v.string() })
+export type HostRecord = v.Infer<typeof hostRecord>
+
+export const readAddress = reader(addressRecord)
+export const readPool = reader(poolRecord)
+export const readSegment = reader(segmentRecord)
+export const readHost = reader(hostRecord)
+
+export const write = (record: AddressRecord | PoolRecord | SegmentRecord | HostRecord): string =>
+  JSON.stringify(record)
+
+/** Every exclusion of a pool, with the name of the host that asked for it. They add up. */
+export function exclusionsOf({ users }: PoolRecord): { text: string; by: string }[] {
+  return Object.values(users).flatMap(({ name, pools }) =>
+    Object.values(pools)
+      .flat()
+      .map(text => ({ text, by: name })),
+  )
+}
+
+/** A reader of entries: undefined stays undefined. It throws, naming the key, for a value that is no such record. */
+function reader<T>(type: v.Type<T>): {
+  (entry: Entry): T
+  (entry: Entry | undefined): T | undefined
+}
+function reader<T>(type: v.Type<T>) {
+  return (entry: Entry | undefined): T | undefined => {
+    if (!entry) return undefined
+    try {
+      return type.parse(JSON.parse(entry.value), { mode: 'passthrough' })
+    } catch (cause) {
+      throw new Error(`The record ${entry.key} cannot be read: ${(cause as Error).message}`, {
+        cause,
+      })
+    }
+  }
+}

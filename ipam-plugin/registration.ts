@@ -1,0 +1,83 @@
+import { randomUUID } from 'node:crypto'
+import type { Condition, Entry, Store } from '../shared/store.ts'
+import { unchanged } from '../shared/store.ts'
+import { hostKey } from './keys.ts'
+import { readHost, write } from './records.ts'
+
+/** This host, as its records say. */
+export type Host = {
+  readonly id: string
+  /** For people. */
+  readonly name: string
+  /** The kernel's id of the running boot. */
+  readonly boot: string
+}
+
+/**
+ * This host's record in the store. Every claim requires it to be as this instance last wrote it: that condition is the
+ * fence. Rewriting the record makes all claims fail that were sent before and have not committed yet.
+ */
+export class Registration {
+  readonly host: Host
+  readonly #store: Store
+  readonly #nonces: Set<string>
+  #entry: Entry
+
+  private constructor(store: Store, host: Host, entry: Entry, nonces: Set<string>) {
+    this.#store = store
+    this.host = host
+    this.#entry = entry
+    this.#nonces = nonces
+  }
+
+  static async register(store: Store, host: Host): Promise<Registration> {
+    const nonces = new Set<string>()
+    return new Registration(store, host, await writeHost(store, host, nonces), nonces)
+  }
+
+  get generation(): number {
+    return readHost(this.#entry).generation
+  }
+
+  /** "My host record is as I wrote it last." */
+  condition(): Condition {
+    return unchanged(this.#entry.key, this.#entry)
+  }
+
+  /** Rewrites the host's record, so that no claim sent before can commit afterwards. */
+  async fence(): Promise<void> {
+    this.#entry = await writeHost(this.#store, this.host, this.#nonces)
+  }
+
+  /**
+   * After a claim failed at the fence: my own fencing moved it, then the new revision is taken over.
+   *
+   * @throws {Error} where somebody else wrote the record: then nothing may be claimed any more
+   */
+  async refresh(): Promise<void> {
+    const found = await this.#store.get(hostKey(this.host.id))
+    const nonce = readHost(found)?.nonce
+    if (!found || !nonce || !this.#nonces.has(nonce)) {
+      throw new Error(
+        `The record of host ${this.host.name} was changed by somebody else; restart this plugin`,
+      )
+    }
+    this.#entry = found
+  }
+}
+
+/** The nonce is noted before it is sent: a write of unknown outcome is still known as mine. */
+async function writeHost(store: Store, host: Host, nonces: Set<string>): Promise<Entry> {
+  const key = hostKey(host.id)
+  for (;;) {
+    const found = await store.get(key)
+    const nonce = randomUUID()
+    nonces.add(nonce)
+    const value = write({ name: host.name, generation: readHost(found)?.generation ?? 1, nonce })
+    const result = await store.commit({
+      require: [unchanged(key, found)],
+      write: [{ put: key, value }],
+    })
+    if (result.committed) return { key, value, revision: result.revision }
+  }
+}

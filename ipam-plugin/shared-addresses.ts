@@ -1,0 +1,94 @@
+import { Refusal } from '../shared/refusal.ts'
+import type { Store } from '../shared/store.ts'
+import { unchanged } from '../shared/store.ts'
+import { formatAddress, formatSubnet, usable } from './addresses.ts'
+import type { Address } from './addresses.ts'
+import { addressKey, poolKey } from './keys.ts'
+import { gatewayFor, withAux } from './pool-changes.ts'
+import type { Pool } from './pool-id.ts'
+import type { Change, PoolTransactions } from './pool-transactions.ts'
+import { readAddress, readPool, write } from './records.ts'
+import type { AddressRecord, PoolRecord } from './records.ts'
+import type { Registration } from './registration.ts'
+import { inUse, unknownPool } from './sentences.ts'
+
+/**
+ * Gateway and auxiliary addresses: in the pool's record and as address keys, written in one transaction, so that
+ * nobody is given one in the same moment. They go with the pool, never by a release.
+ */
+export class SharedAddresses {
+  readonly #store: Store
+  readonly #registration: Registration
+  readonly #transactions: PoolTransactions
+
+  constructor(store: Store, registration: Registration, transactions: PoolTransactions) {
+    this.#store = store
+    this.#registration = registration
+    this.#transactions = transactions
+  }
+
+  /**
+   * The gateway of the pool's subnet; undefined asks for whichever it has, else for the first address that is free.
+   *
+   * @throws {Refusal} where the subnet has another one, or an endpoint has the address
+   */
+  async gateway(pool: Pool, wanted: Address | undefined): Promise<Address> {
+    return await this.#transactions.commit(() =>
+      this.#share(pool, async record => {
+        const address = gatewayFor(record, wanted, pool) ?? (await this.#firstFree(pool))
+        const by = record.gateway?.by ?? this.#registration.host.name
+        return [address, { ...record, gateway: { address: formatAddress(address), by } }]
+      }),
+    )
+  }
+
+  /** @throws {Refusal} where an endpoint has the address, or the pool has too many */
+  async aux(pool: Pool, address: Address): Promise<Address> {
+    return await this.#transactions.commit(() =>
+      this.#share(pool, async record => [address, withAux(record, address, pool)]),
+    )
+  }
+
+  async #share(
+    pool: Pool,
+    choose: (record: PoolRecord) => Promise<[Address, PoolRecord]>,
+  ): Promise<Change<Address>> {
+    const poolEntry = await this.#store.get(poolKey(pool.segment, pool.subnet))
+    const before = readPool(poolEntry)
+    if (!poolEntry || !before) throw unknownPool(pool.id)
+    const [address, after] = await choose(before)
+    const key = addressKey(pool.segment, address)
+    const addressEntry = await this.#store.get(key)
+    const current = readAddress(addressEntry)
+    if (current?.state === 'used') throw inUse(address, current)
+    const record = sharedWith(current, pool)
+    if (current && write(current) === write(record) && write(before) === write(after)) {
+      return { require: [], write: [], result: address }
+    }
+    return {
+      require: [unchanged(poolEntry.key, poolEntry), unchanged(key, addressEntry)],
+      write: [
+        { put: poolEntry.key, value: write(after) },
+        { put: key, value: write(record) },
+      ],
+      result: address,
+    }
+  }
+
+  async #firstFree({ segment, subnet }: Pool): Promise<Address> {
+    const { family, first, last } = usable(subnet)
+    for (let value = first; value <= last; value++) {
+      const record = readAddress(await this.#store.get(addressKey(segment, { family, value })))
+      if (!record || record.state === 'idle') return { family, value }
+    }
+    throw new Refusal(
+      'pool-full',
+      `There is no free address in ${formatSubnet(subnet)} for a gateway`,
+    )
+  }
+}
+
+function sharedWith(current: AddressRecord | undefined, { id }: Pool): AddressRecord {
+  const pools = current?.state === 'shared' ? current.pools : []
+  return { state: 'shared', pools: pools.includes(id) ? pools : [...pools, id].toSorted() }
+}

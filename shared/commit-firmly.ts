@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OutcomeUnknown } from './store.ts'
+import type { Entry, Store, Transaction } from './store.ts'
+
+const AGAIN_AFTER_MS = 50
+
+export type FirmResult =
+  | { readonly committed: true }
+  | {
+      readonly committed: false
+      readonly current: ReadonlyMap<string, Entry>
+      readonly doubtful: boolean
+    }
+
+/**
+ * Commits, and where the outcome is unknown commits the very same again until it is known: a loss to an entry that
+ * `isMine` recognizes is the win of an earlier attempt. A loss is `doubtful` when an earlier attempt may still commit.
+ *
+ * @throws {StoreUnavailable} nothing was written
+ * @throws {OutcomeUnknown} still unknown when `deadline` passed
+ */
+export async function commitFirmly(
+  store: Store,
+  transaction: Transaction,
+  isMine: (current: ReadonlyMap<string, Entry>) => boolean,
+  deadline: AbortSignal,
+): Promise<FirmResult> {
+  let unknown: OutcomeUnknown | undefined
+  for (;;) {
+    try {
+      const result = await store.commit(transaction)
+      if (result.committed || isMine(result.current)) return { committed: true }
+      return { ...result, doubtful: unknown !== undefined }
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) unknown = error
+      if (!unknown) throw error
+      if (deadline.aborted) throw unknown
+      await sleep(AGAIN_AFTER_MS)
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { mkdir } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Level } from 'level'
+import { OutcomeUnknown, StoreUnavailable } from './store.ts'
+
+export type LevelWrite =
+  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | { readonly type: 'del'; readonly key: string }
+
+const REOPEN_EVERY_MS = 1000
+
+/**
+ * One LevelDB folder. After a failed write nobody knows what the log holds, so the database is closed and opened again
+ * before anything else is answered: what it reads then is the truth.
+ */
+export class LevelDatabase {
+  readonly #folder: string
+  readonly #stop = new AbortController()
+  #level: Level | undefined
+  #fault: unknown
+  #reopening: Promise<void> = Promise.resolve()
+
+  private constructor(folder: string, level: Level) {
+    this.#folder = folder
+    this.#level = level
+  }
+
+  /** @throws {StoreUnavailable} saying why: locked by another process, not writable, corrupt, no space */
+  static async open(folder: string): Promise<LevelDatabase> {
+    return new LevelDatabase(folder, await openLevel(folder))
+  }
+
+  /** @throws {StoreUnavailable} */
+  get(key: string): string | undefined {
+    return this.#open().getSync(key)
+  }
+
+  /** @throws {StoreUnavailable} */
+  async list(from: string, to: string, limit: number): Promise<[string, string][]> {
+    return await this.#open().iterator({ gte: from, lt: to, limit }).all()
+  }
+
+  /**
+   * All of `writes` or none; with `sync`, on the disk before it returns.
+   *
+   * @throws {OutcomeUnknown} the write failed on its way; the database is opened anew
+   * @throws {StoreUnavailable}
+   */
+  async write(writes: readonly LevelWrite[], { sync }: { sync: boolean }): Promise<void> {
+    const level = this.#open()
+    try {
+      await level.batch([...writes], { sync })
+    } catch (cause) {
+      this.#failed(level, cause)
+      throw new OutcomeUnknown(`Cannot write to ${this.#folder}: ${reason(cause)}`, { cause })
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#reopening
+    const level = this.#level
+    this.#level = undefined
+    await level?.close()
+  }
+
+  #open(): Level {
+    if (this.#level) return this.#level
+    const why = this.#fault ? reason(this.#fault) : 'it is closed'
+    throw new StoreUnavailable(`The state in ${this.#folder} cannot be used: ${why}`, {
+      cause: this.#fault,
+    })
+  }
+
+  #failed(level: Level, cause: unknown): void {
+    if (this.#level !== level) return
+    this.#level = undefined
+    this.#fault = cause
+    this.#reopening = this.#reopen(level)
+  }
+
+  async #reopen(broken: Level): Promise<void> {
+    await broken.close().catch(() => {})
+    while (!this.#stop.signal.aborted) {
+      try {
+        this.#level = await openLevel(this.#folder)
+        return
+      } catch (cause) {
+        this.#fault = cause
+        await sleep(REOPEN_EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => {})
+      }
+    }
+  }
+}
+
+async function openLevel(folder: string): Promise<Level> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const level = new Level(folder, { cacheSize: 1 << 20, writeBufferSize: 1 << 20 })
+    await level.open()
+    return level
+  } catch (cause) {
+    throw new StoreUnavailable(`Cannot open the state in ${folder}: ${reason(cause)}`, { cause })
+  }
+}
+
+/** What stands against it and what would help, from the innermost error that knows. */
+function reason(error: unknown): string {
+  const { code, message } = innermost(error)
+  switch (code) {
+    case 'LEVEL_LOCKED':
+      return 'another process has it open; stop that one, or give this one a DATA_DIR of its own'
+    case 'LEVEL_CORRUPTION':
+      return `it is corrupt (${message}); restore the folder from a backup, or move it away to start empty`
+    case 'EACCES':
+    case 'EROFS':
+      return `it is not writable (${message}); make the folder writable, or set another DATA_DIR`
+    default:
+      return message
+  }
+}
+
+function innermost(error: unknown): { code: unknown; message: string } {
+  if (!(error instanceof Error)) return { code: undefined, message: String(error) }
+  if (error.cause instanceof Error) return innermost(error.cause)
+  return { code: 'code' in error ? error.code : undefined, message: error.message }
+}

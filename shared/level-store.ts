@@ -1,0 +1,127 @@
+import type { LevelDatabase, LevelWrite } from './level-database.ts'
+import type { CommitResult, Entry, Revision, Store, Transaction } from './store.ts'
+
+type Pending = {
+  readonly transaction: Transaction
+  readonly resolve: (result: CommitResult) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The store of a single host. Commits are decided one after the other and synced; those that arrive while the disk is
+ * busy share the next sync, and none is answered before it.
+ */
+export class LevelStore implements Store {
+  readonly #database: LevelDatabase
+  readonly #prefix: string
+  #queue: Pending[] = []
+  #committing: Promise<void> | undefined
+
+  constructor(database: LevelDatabase, prefix: string) {
+    this.#database = database
+    this.#prefix = prefix
+  }
+
+  async get(key: string): Promise<Entry | undefined> {
+    return this.#read(key)
+  }
+
+  async list(from: string, to: string, limit: number): Promise<readonly Entry[]> {
+    const rows = await this.#database.list(this.#prefix + from, this.#prefix + to, limit)
+    return rows.map(([key, stored]) => decode(key.slice(this.#prefix.length), stored))
+  }
+
+  async commit(transaction: Transaction): Promise<CommitResult> {
+    const { promise, resolve, reject } = Promise.withResolvers<CommitResult>()
+    this.#queue.push({ transaction, resolve, reject })
+    this.#committing ??= this.#commitQueue()
+    return await promise
+  }
+
+  async close(): Promise<void> {
+    await this.#committing
+  }
+
+  async #commitQueue(): Promise<void> {
+    while (this.#queue.length > 0) await this.#commitGroup(this.#queue.splice(0))
+    this.#committing = undefined
+  }
+
+  async #commitGroup(group: readonly Pending[]): Promise<void> {
+    try {
+      const decided = new Decisions(key => this.#read(key), this.#lastRevision())
+      const results = group.map(({ transaction }) => decided.decide(transaction))
+      if (decided.changed.size > 0) await this.#write(decided)
+      group.forEach(({ resolve }, i) => resolve(results[i] as CommitResult))
+    } catch (error) {
+      for (const { reject } of group) reject(error)
+    }
+  }
+
+  async #write({ changed, revision }: Decisions): Promise<void> {
+    const writes: LevelWrite[] = [
+      { type: 'put', key: this.#counterKey, value: String(revision) },
+      ...Array.from(changed, ([key, entry]): LevelWrite =>
+        entry
+          ? { type: 'put', key: this.#prefix + key, value: `${entry.revision} ${entry.value}` }
+          : { type: 'del', key: this.#prefix + key },
+      ),
+    ]
+    await this.#database.write(writes, { sync: true })
+  }
+
+  /** The one counter behind all revisions, written in each commit's own batch, so that none is ever given twice. */
+  get #counterKey(): string {
+    return `revision-of-${this.#prefix}`
+  }
+
+  #lastRevision(): number {
+    return Number(this.#database.get(this.#counterKey) ?? 0)
+  }
+
+  #read(key: string): Entry | undefined {
+    const stored = this.#database.get(this.#prefix + key)
+    return stored === undefined ? undefined : decode(key, stored)
+  }
+}
+
+/** Decides transactions in order, each seeing what those before it wrote. */
+class Decisions {
+  readonly changed = new Map<string, Entry | undefined>()
+  readonly #stored: (key: string) => Entry | undefined
+  revision: number
+
+  constructor(stored: (key: string) => Entry | undefined, lastRevision: number) {
+    this.#stored = stored
+    this.revision = lastRevision
+  }
+
+  decide({ require, write }: Transaction): CommitResult {
+    const holds = require.every(condition => {
+      const found = this.#read(condition.key)?.revision
+      return condition.is === 'absent' ? found === undefined : found === condition.revision
+    })
+    if (!holds) return { committed: false, current: this.#current(require.map(({ key }) => key)) }
+    this.revision += 1
+    const revision = String(this.revision) as Revision
+    for (const one of write) {
+      if ('put' in one) this.changed.set(one.put, { key: one.put, value: one.value, revision })
+      else this.changed.set(one.delete, undefined)
+    }
+    return { committed: true, revision }
+  }
+
+  #current(keys: readonly string[]): ReadonlyMap<string, Entry> {
+    const entries = keys.map(key => this.#read(key)).filter(entry => entry !== undefined)
+    return new Map(entries.map(entry => [entry.key, entry]))
+  }
+
+  #read(key: string): Entry | undefined {
+    return this.changed.has(key) ? this.changed.get(key) : this.#stored(key)
+  }
+}
+
+function decode(key: string, stored: string): Entry {
+  const space = stored.indexOf(' ')
+  return { key, revision: stored.slice(0, space) as Revision, value: stored.slice(space + 1) }
+}
