@@ -35,8 +35,8 @@ export class Engine {
     rmSync(this.host.path('run/docker.pid'), { force: true })
     const child = this.host.start(this.suite, [
       'dockerd',
-      ...['--config-file', configuration],
-      ...['--cgroup-parent', `/${cgroupName(this.host.cable.lab.folder)}`],
+      `--config-file=${configuration}`,
+      `--cgroup-parent=/${cgroupName(this.host.cable.lab.folder)}`,
     ])
     child.unref()
     await until('the answer of the engine', 60_000, async () => {

@@ -7,6 +7,17 @@ import { run, type RunOptions } from './run.ts'
 import type { Switch } from './switch.ts'
 import { until } from './until.ts'
 
+const OWN_NAMESPACES = [
+  '--mount',
+  '--propagation',
+  'slave',
+  '--uts',
+  '--pid',
+  '--mount-proc',
+  '--fork',
+  '--kill-child',
+]
+
 /** A host of its own kind on this machine: network, processes, name, /var/lib, /run and /etc are its own; the kernel is not. */
 export class Host {
   readonly number: number
@@ -42,18 +53,18 @@ export class Host {
   async boot(): Promise<void> {
     rmSync(this.path('ready'), { force: true })
     const script = join(import.meta.dirname, 'host-init.sh')
-    const namespaces = ['--mount', '--pid', '--uts', '--mount-proc', '--propagation', 'slave']
-    const child = spawn(
-      'nsenter',
-      [
-        `--net=/run/netns/${this.#namespace}`,
-        ...['unshare', ...namespaces, '--fork', '--kill-child'],
-        ...['bash', script, this.folder, `h${this.number}`, ENGINES],
-      ],
-      { stdio: ['ignore', 'ignore', this.#log('host.log')], detached: true },
-    )
+    const log = this.#log('host.log')
+    const command = [script, this.folder, `h${this.number}`, ENGINES]
+    const network = `--net=/run/netns/${this.#namespace}`
+    const child = spawn('nsenter', [network, 'unshare', ...OWN_NAMESPACES, ...command], {
+      stdio: ['ignore', log, log],
+      detached: true,
+    })
+    closeSync(log)
+    const { pid } = child
+    if (pid === undefined) throw new Error('nsenter does not start: is util-linux installed?')
     this.#init = await until('the first process of the host', 5_000, () => {
-      return child.pid && existsSync(this.path('ready')) && childrenOf(child.pid)[0]
+      return existsSync(this.path('ready')) && childrenOf(pid)[0]
     })
     this.cable.lab.recordProcess(this.#init)
     child.unref()

@@ -39,7 +39,11 @@ export async function removeLeftovers(): Promise<void> {
   for (const name of readdirSync(tmpdir()).filter(each => each.startsWith(PREFIX))) {
     const folder = join(tmpdir(), name)
     const record = readRecord(folder)
-    if (record && !isAlive(record.owner)) await removeLab(folder, record)
+    if (!record || isAlive(record.owner)) continue
+    // From here on it is this process's, so that no other one removes it at the same time.
+    const taken = { ...record, owner: ownRecord().owner }
+    writeRecord(folder, taken)
+    await removeLab(folder, taken)
   }
 }
 

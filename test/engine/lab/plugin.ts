@@ -1,0 +1,73 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Engine } from './engine.ts'
+import { DIST } from './releases.ts'
+
+/** The engine knows an IPAM driver by its full name, with the tag. */
+export const PLUGIN = 'berth-ipam:latest'
+
+/** What `make plugins` leaves: config.json and rootfs. */
+export const BUILT = process.env['TRY_PLUGIN'] ?? join(DIST, 'berth-ipam')
+
+/** The managed plugin, installed in an engine. */
+export class Plugin {
+  readonly engine: Engine
+  readonly name: string
+
+  constructor(engine: Engine, name = PLUGIN) {
+    this.engine = engine
+    this.name = name
+  }
+
+  /** Created from what was built, set and enabled. */
+  static async install(
+    engine: Engine,
+    settings: Readonly<Record<string, string>> = {},
+    name = PLUGIN,
+  ): Promise<Plugin> {
+    if (!existsSync(join(BUILT, 'config.json'))) {
+      throw new Error(`no built plugin in ${BUILT}: run scripts/test, or make plugins`)
+    }
+    const plugin = new Plugin(engine, name)
+    await engine.docker(['plugin', 'create', name, BUILT])
+    await plugin.set(settings)
+    await plugin.enable()
+    return plugin
+  }
+
+  async set(settings: Readonly<Record<string, string>>): Promise<void> {
+    const pairs = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
+    if (pairs.length > 0) await this.engine.docker(['plugin', 'set', this.name, ...pairs])
+  }
+
+  async enable(): Promise<void> {
+    await this.engine.docker(['plugin', 'enable', this.name])
+  }
+
+  /** By force, as networks use it. */
+  async disable(): Promise<void> {
+    await this.engine.docker(['plugin', 'disable', '-f', this.name])
+  }
+
+  async isEnabled(): Promise<boolean> {
+    const enabled = ['plugin', 'inspect', '-f', '{{.Enabled}}', this.name]
+    return (await this.engine.docker(enabled)) === 'true'
+  }
+
+  /** kill -9 of the plugin's first process, and with it of the whole plugin. The engine starts it again. */
+  async kill(): Promise<void> {
+    const id = await this.engine.docker(['plugin', 'inspect', '-f', '{{.Id}}', this.name])
+    const pid = this.#initOf(id)
+    await this.engine.host.run(['kill', '-9', String(pid)])
+  }
+
+  /** As the host numbers it. */
+  #initOf(id: string): number {
+    const file = this.engine.host.path(`run/docker/runtime-runc/plugins.moby/${id}/state.json`)
+    const state: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (typeof state === 'object' && state !== null && 'init_process_pid' in state) {
+      return Number(state.init_process_pid)
+    }
+    throw new Error(`${file} names no process`)
+  }
+}

@@ -1,0 +1,126 @@
+import { Address6 } from 'ip-address'
+import { BlockList } from 'node:net'
+import { berthAddresses, berthPools } from './berth.ts'
+import type { Engine } from './engine.ts'
+import { networksOf, type Network, type Range } from './networks.ts'
+import { until } from './until.ts'
+
+/** What is in use, as sorted text, so that a difference is read at a glance. */
+export type View = {
+  readonly used: readonly string[]
+  readonly shared: readonly string[]
+  readonly pools: readonly string[]
+}
+
+type Asserts = { strictSame(found: unknown, wanted: unknown, message: string): unknown }
+
+/**
+ * The engine's networks and Berth's records are the same: every address of an endpoint is used, every named gateway and
+ * auxiliary address is shared, every pool is held by as many networks, and Berth holds nothing else. `leaked` are
+ * addresses that Berth must hold although the engine has forgotten them.
+ */
+export async function assertSameView(
+  t: Asserts,
+  engine: Engine,
+  after: string,
+  leaked: readonly string[] = [],
+): Promise<void> {
+  let views = await bothViews(engine, leaked)
+  // The engine releases what an ended container held after it says that the container ended.
+  await until('equal views', 10_000, async () => {
+    views = await bothViews(engine, leaked)
+    return JSON.stringify(views.berth) === JSON.stringify(views.engine)
+  }).catch(() => undefined)
+  t.strictSame(views.berth, views.engine, `Berth's view is the engine's after ${after}`)
+}
+
+type Views = { readonly engine: View; readonly berth: View }
+
+async function bothViews(engine: Engine, leaked: readonly string[]): Promise<Views> {
+  const networks = await networksOf(engine)
+  const addresses = await berthAddresses(engine)
+  const inState = (state: string): readonly string[] =>
+    addresses.filter(each => each.state === state).map(each => key(each.segment, each.address))
+  const pools = await berthPools(engine)
+  const named = networks.flatMap(namedShared)
+  return {
+    engine: {
+      used: [...networks.flatMap(endpointAddresses), ...leaked].toSorted(),
+      shared: [...new Set(named)].toSorted(),
+      pools: countedPools(networks),
+    },
+    berth: {
+      used: inState('used').toSorted(),
+      shared: withoutElected(inState('shared'), new Set(named), networks).toSorted(),
+      pools: pools.map(pool => `${pool.id} in ${pool.count} networks`).toSorted(),
+    },
+  }
+}
+
+/** "segment address", the address in its one canonical form. */
+export function key(segment: string, address: string): string {
+  return `${segment} ${address.includes(':') ? new Address6(address).correctForm() : address}`
+}
+
+export function segmentOf(network: Network): string {
+  return network.IPAM.Options?.['berth.segment'] ?? 'default'
+}
+
+export function endpointAddresses(network: Network): readonly string[] {
+  return Object.values(network.Containers)
+    .flatMap(endpoint => [endpoint.IPv4Address, endpoint.IPv6Address])
+    .filter(address => address !== '')
+    .map(address => key(segmentOf(network), address.replace(/\/.*/, '')))
+}
+
+function namedShared(network: Network): readonly string[] {
+  return ranges(network)
+    .flatMap(range => [range.Gateway ?? '', ...Object.values(range.AuxiliaryAddresses ?? {})])
+    .filter(address => address !== '')
+    .map(address => key(segmentOf(network), address.replace(/\/.*/, '')))
+}
+
+function countedPools(networks: readonly Network[]): readonly string[] {
+  const counts = new Map<string, number>()
+  for (const network of networks) {
+    for (const range of ranges(network)) {
+      const id = `${segmentOf(network)}~${range.Subnet}~${range.IPRange || '-'}`
+      counts.set(id, (counts.get(id) ?? 0) + 1)
+    }
+  }
+  return [...counts].map(([id, count]) => `${id} in ${count} networks`).toSorted()
+}
+
+/** The engine does not show a gateway that nobody named: each subnet without a named one may have one more. */
+function withoutElected(
+  shared: readonly string[],
+  named: ReadonlySet<string>,
+  networks: readonly Network[],
+): readonly string[] {
+  const open = networks.flatMap(network =>
+    ranges(network)
+      .filter(range => !range.Gateway)
+      .map(range => ({ segment: segmentOf(network), subnet: range.Subnet })),
+  )
+  const unelected = new Map(open.map(each => [`${each.segment} ${each.subnet}`, each]))
+  return shared.filter(each => {
+    if (named.has(each)) return true
+    const [segment = '', address = ''] = each.split(' ')
+    for (const [id, pool] of unelected) {
+      if (pool.segment === segment && contains(pool.subnet, address)) return !unelected.delete(id)
+    }
+    return true
+  })
+}
+
+function contains(subnet: string, address: string): boolean {
+  const [network = '', length] = subnet.split('/')
+  const family = (of: string): 'ipv4' | 'ipv6' => (of.includes(':') ? 'ipv6' : 'ipv4')
+  const list = new BlockList()
+  list.addSubnet(network, Number(length), family(network))
+  return list.check(address, family(address))
+}
+
+function ranges(network: Network): readonly Range[] {
+  return network.IPAM.Config ?? []
+}

@@ -1,0 +1,48 @@
+import t, { type TAP } from 'tap'
+import { Engine } from './engine.ts'
+import { Host } from './host.ts'
+import { importImage } from './image.ts'
+import { Lab } from './lab.ts'
+import { fetchEngines, NEWEST, OLDEST, tool, type Suite } from './releases.ts'
+import { whyNoEngines } from './requirements.ts'
+import { run } from './run.ts'
+import { Switch } from './switch.ts'
+
+/** A file's share of the time that a whole run may take. */
+const LIMIT = 10 * 60_000
+
+/** A running test, as far as scenarios use it: the same for a file and for a part of it. */
+export type Test = Pick<
+  TAP,
+  'comment' | 'equal' | 'match' | 'not' | 'ok' | 'rejects' | 'strictSame' | 'teardown' | 'test'
+>
+
+/** One host with a running engine and the test image. */
+export async function oneEngine(t: Test, suite: Suite): Promise<Engine> {
+  const lab = await Lab.open(t)
+  const host = await Host.create(await Switch.create(lab), 1)
+  const engine = new Engine(host, suite)
+  await engine.start()
+  await importImage(engine)
+  return engine
+}
+
+/** The same scenario on the oldest and on the newest engine; skipped, with the reason, where no engine can run. */
+export async function onOldestAndNewest(
+  scenario: (t: Test, suite: Suite) => Promise<void>,
+): Promise<void> {
+  t.setTimeout(LIMIT)
+  const reason = await whyNoEngines()
+  if (reason !== undefined) return void t.pass('real engines', { skip: reason })
+  const suites = [OLDEST, NEWEST]
+  await fetchEngines(suites)
+  for (const suite of suites) {
+    const version = await versionOf(suite)
+    await t.test(`on Docker Engine ${version}`, t => scenario(t, suite))
+  }
+}
+
+async function versionOf(suite: Suite): Promise<string> {
+  const answer = await run(tool(suite, 'dockerd'), ['--version'])
+  return /[\d.]+/.exec(answer)?.[0] ?? answer
+}
