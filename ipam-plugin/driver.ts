@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Call, Methods } from '../shared/plugin-server.ts'
 import { Refusal } from '../shared/refusal.ts'
 import type { RefusalCode } from '../shared/refusal.ts'
@@ -72,6 +73,7 @@ async function requestPool(
   const { pools } = await started()
   const pool = await pools.request(order)
   call.note({ pool: pool.id })
+  await turn()
   if (call.caller.aborted) {
     await pools.release(pool.id)
     throw new Refusal(

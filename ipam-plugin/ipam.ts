@@ -34,12 +34,14 @@ export async function startIpam(
     pools.countAddress(pool, by),
   )
   const pools = new Pools(store, journal, transactions, defaultPools, key => claims.isTaken(key))
+  const settleClaims = () => claims.settle(id => pools.cooldownOf(id))
+  await pools.load()
+  await settleClaims()
+  await pools.leaveEmpty()
   const settle = async () => {
-    await claims.settle(id => pools.cooldownOf(id))
+    if (claims.unsettled) await settleClaims()
     await pools.leaveEmpty()
   }
-  await pools.load()
-  await settle()
   return {
     pools,
     claims,

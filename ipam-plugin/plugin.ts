@@ -81,7 +81,6 @@ async function openIpam({ openStorage, defaultPools, log }: IpamPluginOptions) {
 function settleNowAndThen(ipam: Ipam, log: Logger): () => Promise<void> {
   let settling = Promise.resolve()
   const timer = setInterval(() => {
-    if (!ipam.claims.unsettled) return
     settling = settling
       .then(() => ipam.settle())
       .catch(error => log.warn({ err: error }, 'cannot settle yet; trying again'))

@@ -32,6 +32,11 @@ export class PoolTransactions {
     this.#registration = registration
   }
 
+  /** Nothing that this host sent before commits afterwards. */
+  async fence(): Promise<void> {
+    await this.#registration.fence()
+  }
+
   async read({ segment, subnet }: Pool): Promise<PoolRecord | undefined> {
     return readPool(await this.#store.get(poolKey(segment, subnet)))
   }

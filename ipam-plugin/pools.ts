@@ -125,12 +125,13 @@ export class Pools {
     })
   }
 
-  /** Leaves the pools whose last address went after their last network did. */
+  /** Ends uses that failed half-way, and leaves the pools whose last address went after their last network did. */
   async leaveEmpty(): Promise<void> {
     for (const { pool, entry } of this.all()) {
-      if (entry.state !== 'leaving' || this.addressesIn(pool.id) > 0) continue
+      if (entry.state === 'joined' || this.addressesIn(pool.id) > 0) continue
       await this.#inOrder(pool, async () => {
-        if (this.#pools.get(pool.id)?.entry.state === 'leaving') await this.#endUse(pool)
+        const state = this.#pools.get(pool.id)?.entry.state
+        if (state && state !== 'joined') await this.#endUse(pool)
       })
     }
   }
@@ -157,6 +158,8 @@ export class Pools {
   }
 
   async #endUse(pool: Pool): Promise<void> {
+    // A join that was never answered may still commit: not after this.
+    if (this.#pools.get(pool.id)?.entry.state === 'joining') await this.#transactions.fence()
     await this.#write(pool, { state: 'leaving', count: 0 }, this.cooldownOf(pool.id))
     if (this.addressesIn(pool.id) > 0) return
     await this.#transactions.leave(pool)

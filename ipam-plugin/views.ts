@@ -1,7 +1,7 @@
 import type { Views } from '../shared/admin-server.ts'
 import { formatAddress } from './addresses.ts'
 import type { Ipam } from './ipam.ts'
-import { addressOfKey, endOf } from './keys.ts'
+import { addressOfKey, endOf, poolKey } from './keys.ts'
 import { exclusionsOf, readAddress, readPool } from './records.ts'
 
 const ADDRESSES = 'v1/addresses/'
@@ -29,27 +29,25 @@ async function addresses({ store }: Ipam): Promise<object[]> {
   }))
 }
 
-/** By subnet: what all hosts share, and which networks (`count`, by pool id) this host has of it. */
+/** By subnet: what all hosts share, and the pools that this host has of it, with how many of its networks use each. */
 async function pools(ipam: Ipam): Promise<object[]> {
-  const here = ipam.pools.all()
   const entries = await ipam.store.list(POOLS, endOf(POOLS), ALL)
   return entries.map(entry => {
+    const record = readPool(entry)
     const [segment, ...subnet] = entry.key.slice(POOLS.length).split('/')
-    const { users, gateway, aux, cooldown } = readPool(entry)
+    const here = ipam.pools
+      .all()
+      .filter(({ pool }) => poolKey(pool.segment, pool.subnet) === entry.key)
+      .map(({ pool, entry: { state, count } }) => ({ id: pool.id, state, networks: count }))
     return {
       segment,
       subnet: subnet.join('/'),
-      gateway: gateway?.address,
-      aux,
-      exclusions: exclusionsOf(readPool(entry)).map(({ text }) => text),
-      cooldownMs: cooldown.ms,
-      hosts: Object.values(users).map(({ name }) => name),
-      here: here
-        .filter(
-          ({ pool }) => `${pool.segment}/${subnet.join('/')}` === entry.key.slice(POOLS.length),
-        )
-        .filter(({ pool }) => pool.id.startsWith(`${segment}~${subnet.join('/')}~`))
-        .map(({ pool, entry: { state, count } }) => ({ id: pool.id, state, networks: count })),
+      gateway: record.gateway?.address,
+      aux: record.aux,
+      exclusions: exclusionsOf(record).map(({ text }) => text),
+      cooldownMs: record.cooldown.ms,
+      hosts: Object.values(record.users).map(({ name }) => name),
+      here,
     }
   })
 }
