@@ -17,15 +17,15 @@ import { inUse } from './sentences.ts'
  */
 export async function allocateAny(
   { claims }: Ipam,
-  { pool, cooldownMs, candidates }: HostPool,
+  here: HostPool,
   endpoint: Endpoint,
   caller: AbortSignal,
 ): Promise<Address> {
   for (;;) {
-    const candidate = await candidates.next()
-    if (!candidate) throw full(pool)
-    const address = { family: pool.subnet.family, value: candidate.value }
-    const lost = await claims.claim(pool, cooldownMs, address, candidate.entry, endpoint, caller)
+    const candidate = await here.candidates.next()
+    if (!candidate) throw full(here.pool)
+    const address = { family: here.pool.subnet.family, value: candidate.value }
+    const lost = await claims.claim(here, { address, read: candidate.entry }, endpoint, caller)
     if (!lost) return address
   }
 }
@@ -37,18 +37,18 @@ export async function allocateAny(
  */
 export async function allocateThis(
   { claims, store }: Ipam,
-  { pool, cooldownMs }: HostPool,
+  here: HostPool,
   address: Address,
   endpoint: Endpoint,
   caller: AbortSignal,
 ): Promise<Address> {
-  const key = addressKey(pool.segment, address)
+  const { pool } = here
   const record = readPool(await store.get(poolKey(pool.segment, pool.subnet)))
   refuseUnusable(pool, address, record ? exclusionsOf(record) : [])
-  const entry = await store.get(key)
-  const current = readAddress(entry)
+  const read = await store.get(addressKey(pool.segment, address))
+  const current = readAddress(read)
   if (current && current.state !== 'idle') throw inUse(address, current)
-  const lost = await claims.claim(pool, cooldownMs, address, entry, endpoint, caller)
+  const lost = await claims.claim(here, { address, read }, endpoint, caller)
   if (lost) throw inUse(address, readAddress(lost.lostTo))
   return address
 }

@@ -16,6 +16,12 @@ import type { Registration } from './registration.ts'
 /** Who an address is claimed for, as far as the engine tells. */
 export type Endpoint = { readonly mac?: string; readonly name?: string }
 
+/** A pool, and how long its released addresses rest. */
+export type PoolHere = { readonly pool: Pool; readonly cooldownMs: number }
+
+/** An address, and what the store held for it when it was `read`. */
+export type Target = { readonly address: Address; readonly read: Entry | undefined }
+
 /**
  * Somebody has it: the record that stands there, or undefined where it is being claimed or released right here.
  * `doubtful`: an attempt of this claim may still commit, so its intent stays until it is settled.
@@ -23,6 +29,7 @@ export type Endpoint = { readonly mac?: string; readonly name?: string }
 export type Lost = { readonly lostTo: Entry | undefined; readonly doubtful: boolean }
 
 const DEADLINE_MS = 1500
+const SETTLE_AT_ONCE = 64
 
 /**
  * Takes addresses for endpoints of this host and gives them back: the two halves of the protocol that must survive a
@@ -36,19 +43,11 @@ export class Claims {
   readonly #busy = new Set<string>()
   /** Operations that ended badly in this life of the process: their entries are settled, whatever they say. */
   readonly #failed = new Set<string>()
-  /** Told once for each journal entry that came or went, by pool. */
-  readonly #counted: (pool: PoolId, by: 1 | -1) => void
 
-  constructor(
-    store: Store,
-    journal: Journal,
-    registration: Registration,
-    counted: (pool: PoolId, by: 1 | -1) => void,
-  ) {
+  constructor(store: Store, journal: Journal, registration: Registration) {
     this.#store = store
     this.#journal = journal
     this.#registration = registration
-    this.#counted = counted
   }
 
   /** Whether this host has anything to do with the address: then it is not to be tried. */
@@ -63,10 +62,8 @@ export class Claims {
    * @throws {Refusal} `caller-gone`: the claim was taken back, since nobody would ever release it
    */
   async claim(
-    pool: Pool,
-    cooldownMs: number,
-    address: Address,
-    read: Entry | undefined,
+    { pool, cooldownMs }: PoolHere,
+    { address, read }: Target,
     endpoint: Endpoint,
     caller: AbortSignal,
   ): Promise<Lost | undefined> {
@@ -92,8 +89,7 @@ export class Claims {
    * reached, the release is kept and delivered later.
    */
   async release(
-    pool: Pool,
-    cooldownMs: number,
+    { pool, cooldownMs }: PoolHere,
     address: Address,
   ): Promise<'released' | 'queued' | 'not-held'> {
     const key = addressKey(pool.segment, address)
@@ -101,14 +97,17 @@ export class Claims {
     if (!entry || entry.pool !== pool.id || entry.state === 'intent' || this.#busy.has(key)) {
       return 'not-held'
     }
-    try {
-      await this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
-      return 'released'
-    } catch (error) {
-      if (!isOutage(error)) throw error
-      await this.#journal.writeAddress(key, { ...entry, state: 'releasing' }, { sync: true })
-      return 'queued'
-    }
+    return await this.#exclusively(key, entry, async () => {
+      try {
+        await this.#takeBack(key, entry, cooldownMs)
+        return 'released'
+      } catch (error) {
+        if (!isOutage(error)) throw error
+        await this.#journal.writeAddress(key, { ...entry, state: 'releasing' }, { sync: true })
+        this.#failed.add(entry.op)
+        return 'queued'
+      }
+    })
   }
 
   /** Whether something is left for `settle` besides what was there at the start. */
@@ -118,24 +117,28 @@ export class Claims {
 
   /**
    * Finishes what a crash, a reboot or an outage left behind: claims that were never answered are taken back, releases
-   * delivered, addresses of an earlier boot released. Returns how many entries that were.
+   * delivered, addresses of an earlier boot released.
    */
-  async settle(cooldownOf: (pool: PoolId) => number): Promise<number> {
+  async settle(cooldownOf: (pool: PoolId) => number): Promise<void> {
+    const failed = [...this.#failed]
     const left: [string, AddressEntry][] = []
     for await (const [key, entry] of this.#journal.addresses()) {
       if (this.#isOver(entry) && !this.#busy.has(key)) left.push([key, entry])
     }
-    if (left.length === 0) return 0
     // Whatever was sent under the old fence and has not committed by now never will; only now a read can be trusted.
-    await this.#registration.fence()
-    await Promise.all(left.map(([key, entry]) => this.#settle(key, entry, cooldownOf(entry.pool))))
-    return left.length
+    if (left.length > 0) await this.#registration.fence()
+    for (let i = 0; i < left.length; i += SETTLE_AT_ONCE) {
+      const some = left.slice(i, i + SETTLE_AT_ONCE)
+      await Promise.all(
+        some.map(([key, entry]) => this.#settle(key, entry, cooldownOf(entry.pool))),
+      )
+    }
+    for (const op of failed) this.#failed.delete(op)
   }
 
   async #settle(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
     if (this.#busy.has(key) || this.#journal.address(key)?.op !== entry.op) return
     await this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
-    this.#failed.delete(entry.op)
   }
 
   #isOver({ state, boot, op }: AddressEntry): boolean {
@@ -144,10 +147,9 @@ export class Claims {
 
   async #claim(key: string, entry: AddressEntry, read: Entry | undefined, endpoint: Endpoint) {
     await this.#journal.writeAddress(key, entry)
-    this.#counted(entry.pool, 1)
     const lost = await this.#commitClaim(key, entry, read, endpoint)
     if (lost?.doubtful) this.#failed.add(entry.op)
-    else if (lost) await this.#forget(key, entry)
+    else if (lost) await this.#journal.writeAddress(key, undefined)
     else await this.#journal.writeAddress(key, { ...entry, state: 'held' })
     return lost
   }
@@ -185,12 +187,7 @@ export class Claims {
       const result = await commitFirmly(this.#store, transaction, () => false, deadline)
       if (result.committed) break
     }
-    await this.#forget(key, entry)
-  }
-
-  async #forget(key: string, entry: AddressEntry): Promise<void> {
     await this.#journal.writeAddress(key, undefined)
-    this.#counted(entry.pool, -1)
   }
 
   async #exclusively<T>(key: string, entry: AddressEntry, step: () => Promise<T>): Promise<T> {

@@ -185,9 +185,8 @@ async function releaseAddress(
   call.note({ pool: PoolID, address: text })
   const pool = refusing('bad-request', '', () => parsePoolId(PoolID))
   const address = readAddressOf(pool, text)
-  const result = await claims.release(pool, pools.cooldownOf(pool.id), address)
+  const result = await claims.release({ pool, cooldownMs: pools.cooldownOf(pool.id) }, address)
   call.note({ result })
-  await pools.leaveEmpty()
   return {}
 }
 

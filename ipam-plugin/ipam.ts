@@ -30,9 +30,7 @@ export async function startIpam(
 ): Promise<Ipam> {
   const registration = await Registration.register(store, host)
   const transactions = new PoolTransactions(store, registration)
-  const claims = new Claims(store, journal, registration, (pool, by) =>
-    pools.countAddress(pool, by),
-  )
+  const claims = new Claims(store, journal, registration)
   const pools = new Pools(store, journal, transactions, defaultPools, key => claims.isTaken(key))
   const settleClaims = () => claims.settle(id => pools.cooldownOf(id))
   await pools.load()

@@ -23,7 +23,7 @@ export type PoolOrder = Omit<JoinRequest, 'pool' | 'automatic'> & {
   readonly pool: Pool | undefined
 }
 
-/** A pool of this host: its place in the journal, how many addresses it has here, and which to try next. */
+/** A pool of this host: its place in the journal, and which address to try next. */
 export type HostPool = {
   readonly pool: Pool
   readonly entry: PoolEntry
@@ -43,7 +43,6 @@ export class Pools {
   readonly #isTaken: (key: string) => boolean
   readonly #queue = new KeyedQueue()
   readonly #pools = new Map<PoolId, HostPool>()
-  readonly #addresses = new Map<PoolId, number>()
 
   constructor(
     store: Store,
@@ -59,14 +58,11 @@ export class Pools {
     this.#isTaken = isTaken
   }
 
-  /** Reads the journal; uses that were never answered are undone, those that ended are finished. */
   async load(): Promise<void> {
-    for await (const [, { pool }] of this.#journal.addresses()) this.countAddress(pool, 1)
     for (const [id, entry] of await this.#journal.pools()) {
       const pool = parsePoolId(id)
       const record = await this.#transactions.read(pool)
       this.#remember(pool, entry, record?.cooldown.ms ?? DEFAULT_COOLDOWN_MS)
-      if (entry.state !== 'joined') await this.#endUse(pool)
     }
   }
 
@@ -83,15 +79,6 @@ export class Pools {
 
   all(): HostPool[] {
     return [...this.#pools.values()]
-  }
-
-  /** Told for each address of this host that came or went; the last one takes a pool along that is being left. */
-  countAddress(id: PoolId, by: 1 | -1): void {
-    this.#addresses.set(id, (this.#addresses.get(id) ?? 0) + by)
-  }
-
-  addressesIn(id: PoolId): number {
-    return this.#addresses.get(id) ?? 0
   }
 
   /** @throws {Refusal} */
@@ -128,7 +115,7 @@ export class Pools {
   /** Ends uses that failed half-way, and leaves the pools whose last address went after their last network did. */
   async leaveEmpty(): Promise<void> {
     for (const { pool, entry } of this.all()) {
-      if (entry.state === 'joined' || this.addressesIn(pool.id) > 0) continue
+      if (entry.state === 'joined') continue
       await this.#inOrder(pool, async () => {
         const state = this.#pools.get(pool.id)?.entry.state
         if (state && state !== 'joined') await this.#endUse(pool)
@@ -160,11 +147,18 @@ export class Pools {
   async #endUse(pool: Pool): Promise<void> {
     // A join that was never answered may still commit: not after this.
     if (this.#pools.get(pool.id)?.entry.state === 'joining') await this.#transactions.fence()
-    await this.#write(pool, { state: 'leaving', count: 0 }, this.cooldownOf(pool.id))
-    if (this.addressesIn(pool.id) > 0) return
+    if (this.#pools.get(pool.id)?.entry.state !== 'leaving') {
+      await this.#write(pool, { state: 'leaving', count: 0 }, this.cooldownOf(pool.id))
+    }
+    if (await this.#hasAddresses(pool)) return
     await this.#transactions.leave(pool)
     await this.#journal.writePool(pool.id, undefined)
     this.#pools.delete(pool.id)
+  }
+
+  async #hasAddresses({ id }: Pool): Promise<boolean> {
+    for await (const [, { pool }] of this.#journal.addresses()) if (pool === id) return true
+    return false
   }
 
   async #write(pool: Pool, entry: PoolEntry, cooldownMs: number): Promise<void> {
