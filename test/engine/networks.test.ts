@@ -3,6 +3,7 @@ import {
   createNetwork,
   refusal,
   removeContainers,
+  removeAll,
   removeNetwork,
   runContainer,
 } from './lab/actions.ts'
@@ -125,6 +126,7 @@ await onOldestAndNewest(async (t, suite) => {
   }
   for (const each of refused) {
     await t.test(`a network with ${each.name} is refused and leaves nothing`, async t => {
+      t.teardown(() => removeAll(engine))
       t.match(await refusal(createNetwork(engine, 'lan', each.flags)), each.answer)
       await assertNothingLeft(t, engine)
     })
@@ -143,6 +145,7 @@ await onOldestAndNewest(async (t, suite) => {
 })
 
 async function comesAndGoes(t: Test, engine: Engine, wanted: Case): Promise<void> {
+  t.teardown(() => removeAll(engine))
   await createNetwork(engine, 'lan', wanted.flags)
   await assertSameView(t, engine, 'network create')
   if (wanted.first.length > 0) {
@@ -156,6 +159,7 @@ async function comesAndGoes(t: Test, engine: Engine, wanted: Case): Promise<void
 }
 
 async function overlap(t: Test, engine: Engine): Promise<void> {
+  t.teardown(() => removeAll(engine))
   await createNetwork(engine, 'lan', V4)
   const wider = createNetwork(engine, 'wide', '--subnet 10.77.0.0/16')
   t.match(await refusal(wider), /10\.77\.0\.0\/24/)
@@ -165,6 +169,7 @@ async function overlap(t: Test, engine: Engine): Promise<void> {
 }
 
 async function onePool(t: Test, engine: Engine): Promise<void> {
+  t.teardown(() => removeAll(engine))
   await createNetwork(engine, 'first', `${V4} --aux-address nas=10.77.0.9`)
   await createNetwork(engine, 'second', V4)
   await runContainer(engine, 'first', 'one')
@@ -186,6 +191,7 @@ async function onePool(t: Test, engine: Engine): Promise<void> {
 }
 
 async function twoSegments(t: Test, engine: Engine): Promise<void> {
+  t.teardown(() => removeAll(engine))
   for (const segment of ['blue', 'green']) {
     await createNetwork(engine, segment, `${V4} --ipam-opt berth.segment=${segment}`)
     await runContainer(engine, segment, `in-${segment}`, '--ip 10.77.0.7')

@@ -28,6 +28,18 @@ export async function removeContainers(engine: Engine, names: readonly string[])
   await engine.docker(['rm', '-f', ...names])
 }
 
+/** Removes what a part of a test left behind because it failed, so that the next part is judged alone. */
+export async function removeAll(engine: Engine): Promise<void> {
+  const containers = await list(engine, ['ps', '-aq'])
+  if (containers.length > 0) await removeContainers(engine, containers)
+  const networks = await list(engine, ['network', 'ls', '-q', '--filter', 'driver=macvlan'])
+  if (networks.length > 0) await engine.docker(['network', 'rm', ...networks])
+}
+
+async function list(engine: Engine, command: readonly string[]): Promise<readonly string[]> {
+  return words((await engine.docker(command)).replaceAll('\n', ' '))
+}
+
 const Networks = v.record(
   v.object({ IPAddress: v.string(), GlobalIPv6Address: v.string() }).rest(v.unknown()),
 )

@@ -7,10 +7,9 @@ const Addresses = v.object({
     v.object({ segment: v.string(), address: v.string(), state: v.string() }).rest(v.unknown()),
   ),
 })
+const Use = v.object({ id: v.string(), state: v.string(), networks: v.number() }).rest(v.unknown())
 const Pools = v.object({
-  pools: v.array(
-    v.object({ id: v.string(), subnet: v.string(), count: v.number() }).rest(v.unknown()),
-  ),
+  pools: v.array(v.object({ subnet: v.string(), here: v.array(Use) }).rest(v.unknown())),
 })
 
 export type BerthAddress = v.Infer<typeof Addresses>['addresses'][number]

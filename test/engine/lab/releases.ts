@@ -8,7 +8,7 @@ export type Suite = 'bookworm' | 'trixie' | 'sid'
 export const OLDEST: Suite = 'bookworm'
 export const NEWEST: Suite = 'sid'
 
-const REPOSITORY = join(import.meta.dirname, '../../..')
+export const REPOSITORY = join(import.meta.dirname, '../../..')
 
 export const DIST = join(REPOSITORY, 'dist')
 export const ENGINES = join(DIST, 'engines')

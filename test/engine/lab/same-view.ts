@@ -52,7 +52,10 @@ async function bothViews(engine: Engine, leaked: readonly string[]): Promise<Vie
     berth: {
       used: inState('used').toSorted(),
       shared: withoutElected(inState('shared'), new Set(named), networks).toSorted(),
-      pools: pools.map(pool => `${pool.id} in ${pool.count} networks`).toSorted(),
+      pools: pools
+        .flatMap(pool => pool.here)
+        .map(use => `${use.id} ${use.state} by ${use.networks}`)
+        .toSorted(),
     },
   }
 }
@@ -88,7 +91,7 @@ function countedPools(networks: readonly Network[]): readonly string[] {
       counts.set(id, (counts.get(id) ?? 0) + 1)
     }
   }
-  return [...counts].map(([id, count]) => `${id} in ${count} networks`).toSorted()
+  return [...counts].map(([id, count]) => `${id} joined by ${count}`).toSorted()
 }
 
 /** The engine does not show a gateway that nobody named: each subnet without a named one may have one more. */

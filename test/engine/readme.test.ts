@@ -1,0 +1,91 @@
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Engine } from './lab/engine.ts'
+import { onOldestAndNewest, oneEngine, type Test } from './lab/world.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const MINUTES = 60_000
+
+await onOldestAndNewest(async (t, suite) => {
+  const engine = await oneEngine(t, suite)
+  const checkout = copyCheckout(engine)
+  t.teardown(async () => await inCheckout(engine, checkout, 'make down').then(() => {}))
+  for (const commands of blocks(readFileSync(join(ROOT, 'README.md'), 'utf8'))) {
+    await t.test(commands.trim(), t => run(t, engine, checkout, commands))
+  }
+})
+
+/** What stands in the README between "```sh" and "```", in order. */
+function blocks(readme: string): string[] {
+  return [...readme.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, commands]) => commands ?? '')
+}
+
+async function run(t: Test, engine: Engine, checkout: string, commands: string): Promise<void> {
+  if (commands.includes('node ipam-plugin/main.ts'))
+    return await unmanaged(t, engine, checkout, commands)
+  const output = await inCheckout(engine, checkout, commands)
+  if (commands.includes('make up')) {
+    t.match(output, /Both are up, and reach each other/)
+    t.match(await inCheckout(engine, checkout, 'make up'), /Both are up/, 'and again')
+    // What the README's own containers are made of, where no registry answers.
+    await engine.docker(['tag', 'berth-demo:latest', 'busybox:latest'])
+    await inCheckout(engine, checkout, 'make down')
+  }
+  if (commands.includes('curl')) t.match(output, /"addresses":\[.*"pools":\[.*"ok":true/)
+  if (commands.includes('journalctl')) t.match(output, /RequestAddress/)
+  if (commands.includes('network inspect')) t.match(output, /192\.0\.2\.128.*192\.0\.2\.10/s)
+}
+
+/** The plugin as a program serves a network while it runs. */
+async function unmanaged(t: Test, engine: Engine, checkout: string, commands: string) {
+  const network =
+    'docker network create -d macvlan -o parent=eth0 --subnet 198.51.100.0/24 --ipam-driver berth'
+  const output = await inCheckout(
+    engine,
+    checkout,
+    `PATH=${checkout}/node_modules/node/bin:$PATH
+    ${commands.trim()} & plugin=$!
+    ${network} unmanaged && docker network rm unmanaged
+    kill $plugin && wait $plugin`,
+  )
+  t.match(output, /"method":"IpamDriver.RequestPool".*"outcome":"ok"/)
+  t.match(output, /"method":"IpamDriver.ReleasePool".*"outcome":"ok"/)
+}
+
+async function inCheckout(engine: Engine, checkout: string, commands: string): Promise<string> {
+  const script = `set -eu -o pipefail; cd '${checkout}'; export PATH='${engine.host.path('bin')}':$PATH\n${commands}`
+  return await engine.host.run(['bash', '-c', script], { deadline: 5 * MINUTES })
+}
+
+/**
+ * The files of this checkout, as a clone has them, with what was installed and made from the distribution's packages
+ * before; and a stand-in for systemd's journal, which a host of the lab does not have.
+ */
+function copyCheckout(engine: Engine): string {
+  const checkout = engine.host.path('checkout')
+  const files = execFileSync('git', ['-C', ROOT, 'ls-files', '-z'], { encoding: 'utf8' }).split(
+    '\0',
+  )
+  for (const file of files.filter(each => each !== '' && existsSync(join(ROOT, each)))) {
+    mkdirSync(dirname(join(checkout, file)), { recursive: true })
+    cpSync(join(ROOT, file), join(checkout, file), { preserveTimestamps: true })
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
+  mkdirSync(join(checkout, 'dist'))
+  const base = join(ROOT, 'dist', 'base.tar')
+  if (existsSync(base)) symlinkSync(base, join(checkout, 'dist', 'base.tar'))
+  const journal = engine.host.path('bin/journalctl')
+  mkdirSync(dirname(journal))
+  writeFileSync(journal, `#!/bin/sh\ncat '${engine.host.path('dockerd.log')}'\n`)
+  chmodSync(journal, 0o755)
+  return checkout
+}
