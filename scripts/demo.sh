@@ -19,14 +19,19 @@ labelled() {
   esac
 }
 
-ensure_network() {
-  local parent
+# Fails before anything is done where a name is taken, or the demonstration runs on another LAN.
+check_demo() {
+  local name parent
   if labelled network $NETWORK; then
     parent=$(docker network inspect --format '{{.Options.parent}}' $NETWORK)
-    [ "$parent" = "$LAN_PARENT" ] ||
-      fail "The demonstration already runs on $parent" "Run make down first, then make up on $LAN_PARENT."
-    return
+    [ "$parent" = "$LAN_PARENT" ] || lan_is_gone "$parent" ||
+      fail "The demonstration already runs on $parent" "Run make down first, to have it on $LAN_PARENT."
   fi
+  for name in "${CONTAINERS[@]}"; do labelled container "$name" || true; done
+}
+
+ensure_network() {
+  if labelled network $NETWORK; then return; fi
   say "docker network create -d macvlan --ipam-driver $PLUGIN --subnet $LAN_SUBNET ... $NETWORK"
   HELP="The plugin's own words stand in the engine's log: $(engine_log)" \
     quietly "The network could not be created" docker network create --driver macvlan --label $LABEL \

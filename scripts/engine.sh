@@ -49,8 +49,10 @@ engine_log() {
     echo "journalctl -u docker"
   elif [ -s "$MARKS/dockerd.log" ]; then
     echo "$MARKS/dockerd.log"
-  else
+  elif [ -s /var/log/docker.log ]; then
     echo "/var/log/docker.log"
+  else
+    echo "wherever its output goes"
   fi
 }
 
