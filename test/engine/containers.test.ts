@@ -25,6 +25,7 @@ await onOldestAndNewest(async (t, suite) => {
     reachEachOther(t, engine),
   )
   await t.test('stop, start, restart, pause and kill keep the views equal', t => life(t, engine))
+  await t.test('a released address rests while others are free', t => rest(t, engine))
   await t.test('an address of choice is given once', t => ofChoice(t, engine))
   await t.test('a running container joins and leaves', t => joinAndLeave(t, engine))
   await t.test('what fails to start keeps no address', t => failingStart(t, engine))
@@ -59,6 +60,17 @@ async function life(t: Test, engine: Engine): Promise<void> {
   await assertSameView(t, engine, 'an exit')
   await removeContainers(engine, ['one', 'two'])
   await assertSameView(t, engine, 'rm -f')
+}
+
+async function rest(t: Test, engine: Engine): Promise<void> {
+  await runContainer(engine, 'lan', 'first')
+  const [before] = await addressesOf(engine, 'first', 'lan')
+  await removeContainers(engine, ['first'])
+  await runContainer(engine, 'lan', 'second')
+  const [after] = await addressesOf(engine, 'second', 'lan')
+  t.ok(before && after, 'both had an address')
+  t.not(after, before, 'and not the same')
+  await removeContainers(engine, ['second'])
 }
 
 async function ofChoice(t: Test, engine: Engine): Promise<void> {
@@ -104,6 +116,8 @@ async function halfDualStack(t: Test, engine: Engine): Promise<void> {
   await createNetwork(engine, 'small', `${small} --gateway fd77::`)
   await runContainer(engine, 'small', 'one')
   await refusal(runContainer(engine, 'small', 'two', '--ip 10.77.0.77'))
-  await assertSameView(t, engine, 'a refused IPv6 address', ['default 10.77.0.77'])
+  await assertSameView(t, engine, 'a refused IPv6 address', {
+    leaked: ['default 10.77.0.77'],
+  })
   await removeContainers(engine, ['one', 'two'])
 }

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from './engine.ts'
 import { DIST } from './releases.ts'
+import { run } from './run.ts'
 
 /** The engine knows an IPAM driver by its full name, with the tag. */
 export const PLUGIN = 'berth-ipam:latest'
@@ -54,6 +55,16 @@ export class Plugin {
     return (await this.engine.docker(enabled)) === 'true'
   }
 
+  async upgrade(reference: string): Promise<void> {
+    const agreed = ['--skip-remote-check', '--grant-all-permissions']
+    await this.engine.docker(['plugin', 'upgrade', ...agreed, this.name, reference])
+  }
+
+  /** What it was installed from. */
+  async reference(): Promise<string> {
+    return this.engine.docker(['plugin', 'inspect', '-f', '{{.PluginReference}}', this.name])
+  }
+
   /** kill -9 of the plugin's first process, and with it of the whole plugin. The engine starts it again. */
   async kill(): Promise<void> {
     const id = await this.engine.docker(['plugin', 'inspect', '-f', '{{.Id}}', this.name])
@@ -70,4 +81,15 @@ export class Plugin {
     }
     throw new Error(`${file} names no process`)
   }
+}
+
+/** Pushes what was built to a registry under that reference, with a content of its own: an engine refuses the same twice. */
+export async function publish(engine: Engine, reference: string): Promise<void> {
+  const folder = engine.host.path('publish')
+  await run('cp', ['-a', BUILT, folder])
+  writeFileSync(join(folder, 'rootfs/reference'), reference)
+  await engine.docker(['plugin', 'create', reference, folder])
+  await engine.docker(['plugin', 'push', reference])
+  await engine.docker(['plugin', 'rm', reference])
+  rmSync(folder, { recursive: true })
 }

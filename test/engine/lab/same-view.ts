@@ -1,5 +1,6 @@
 import { Address6 } from 'ip-address'
 import { BlockList } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { berthAddresses, berthPools } from './berth.ts'
 import type { Engine } from './engine.ts'
 import { networksOf, type Network, type Range } from './networks.ts'
@@ -14,21 +15,30 @@ export type View = {
 
 type Asserts = { strictSame(found: unknown, wanted: unknown, message: string): unknown }
 
+/** Where the two differ and must: as "segment address". */
+export type Differences = {
+  /** Used in Berth, although the engine has forgotten them. */
+  readonly leaked?: readonly string[]
+  /** Shared in Berth, although the network that named them is gone. */
+  readonly kept?: readonly string[]
+  /** Pools, by id, that Berth cannot leave because of a leaked address, although their network is gone. */
+  readonly leaving?: readonly string[]
+}
+
 /**
  * The engine's networks and Berth's records are the same: every address of an endpoint is used, every named gateway and
- * auxiliary address is shared, every pool is held by as many networks, and Berth holds nothing else. `leaked` are
- * addresses that Berth must hold although the engine has forgotten them.
+ * auxiliary address is shared, every pool is held by as many networks, and Berth holds nothing else.
  */
 export async function assertSameView(
   t: Asserts,
   engine: Engine,
   after: string,
-  leaked: readonly string[] = [],
+  differences: Differences = {},
 ): Promise<void> {
-  let views = await bothViews(engine, leaked)
+  let views = await bothViews(engine, differences)
   // The engine releases what an ended container held after it says that the container ended.
   await until('equal views', 10_000, async () => {
-    views = await bothViews(engine, leaked)
+    views = await bothViews(engine, differences)
     return JSON.stringify(views.berth) === JSON.stringify(views.engine)
   }).catch(() => undefined)
   t.strictSame(views.berth, views.engine, `Berth's view is the engine's after ${after}`)
@@ -36,23 +46,25 @@ export async function assertSameView(
 
 type Views = { readonly engine: View; readonly berth: View }
 
-async function bothViews(engine: Engine, leaked: readonly string[]): Promise<Views> {
+async function bothViews(engine: Engine, differences: Differences): Promise<Views> {
   const networks = await networksOf(engine)
   const addresses = await berthAddresses(engine)
   const inState = (state: string): readonly string[] =>
     addresses.filter(each => each.state === state).map(each => key(each.segment, each.address))
-  const pools = await berthPools(engine)
-  const named = networks.flatMap(namedShared)
+  const named = new Set([...networks.flatMap(namedShared), ...(differences.kept ?? [])])
   return {
     engine: {
-      used: [...networks.flatMap(endpointAddresses), ...leaked].toSorted(),
-      shared: [...new Set(named)].toSorted(),
-      pools: countedPools(networks),
+      used: [...networks.flatMap(endpointAddresses), ...(differences.leaked ?? [])].toSorted(),
+      shared: [...named].toSorted(),
+      pools: [
+        ...countedPools(networks),
+        ...(differences.leaving ?? []).map(id => `${id} leaving by 0`),
+      ].toSorted(),
     },
     berth: {
       used: inState('used').toSorted(),
-      shared: withoutElected(inState('shared'), new Set(named), networks).toSorted(),
-      pools: pools
+      shared: withoutElected(inState('shared'), named, networks).toSorted(),
+      pools: (await berthPools(engine))
         .flatMap(pool => pool.here)
         .map(use => `${use.id} ${use.state} by ${use.networks}`)
         .toSorted(),
@@ -76,6 +88,23 @@ export function endpointAddresses(network: Network): readonly string[] {
     .map(address => key(segmentOf(network), address.replace(/\/.*/, '')))
 }
 
+/** What Berth holds as used and the engine does not, once both have settled. */
+export async function leakedAddresses(engine: Engine): Promise<readonly string[]> {
+  const read = async (): Promise<readonly string[]> => {
+    const known = new Set((await networksOf(engine)).flatMap(endpointAddresses))
+    const used = (await berthAddresses(engine)).filter(each => each.state === 'used')
+    return used.map(each => key(each.segment, each.address)).filter(each => !known.has(each))
+  }
+  let last = await read()
+  return until('an end of the changes', 30_000, async () => {
+    await delay(1000)
+    const now = await read()
+    const settled = now.join() === last.join()
+    last = now
+    return settled && now
+  })
+}
+
 function namedShared(network: Network): readonly string[] {
   return ranges(network)
     .flatMap(range => [range.Gateway ?? '', ...Object.values(range.AuxiliaryAddresses ?? {})])
@@ -91,7 +120,7 @@ function countedPools(networks: readonly Network[]): readonly string[] {
       counts.set(id, (counts.get(id) ?? 0) + 1)
     }
   }
-  return [...counts].map(([id, count]) => `${id} joined by ${count}`).toSorted()
+  return [...counts].map(([id, count]) => `${id} joined by ${count}`)
 }
 
 /** The engine does not show a gateway that nobody named: each subnet without a named one may have one more. */
