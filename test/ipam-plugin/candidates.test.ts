@@ -115,12 +115,11 @@ await t.test('a full /20 is known to be full after a few reads that grow', async
 await t.test('a search that takes too long is ended, and the next goes on from there', async t => {
   let asked = 0
   const world = await openPool(t, '10.0.0.0/8', { isTaken: () => ++asked < 300_000 })
-  const { list } = world.store
-  const slow: Store['list'] = async (...args) => {
+  const list = world.store.list.bind(world.store)
+  world.store.list = async (...args) => {
     await sleep(400)
-    return await list.apply(world.store, args)
+    return await list(...args)
   }
-  world.store.list = slow
   await t.rejects(world.candidates.next(), {
     name: 'Refusal',
     code: 'deadline',
@@ -183,10 +182,10 @@ type PoolWorld = {
   readonly taken: Set<string>
   /** How many addresses each list of the store asked for. */
   readonly reads: number[]
-  put(address: string, record: AddressRecord): Promise<void>
-  exclude(exclusions: readonly string[]): Promise<void>
-  take(count: number): Promise<string[]>
-  takeAll(): Promise<string[]>
+  readonly put: (address: string, record: AddressRecord) => Promise<void>
+  readonly exclude: (exclusions: readonly string[]) => Promise<void>
+  readonly take: (count: number) => Promise<string[]>
+  readonly takeAll: () => Promise<string[]>
 }
 
 type PoolWish = {

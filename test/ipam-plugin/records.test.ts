@@ -8,6 +8,7 @@ import {
   readSegment,
   write,
 } from '../../ipam-plugin/records.ts'
+import type { AddressRecord } from '../../ipam-plugin/records.ts'
 import type { Entry, Revision } from '../../shared/store.ts'
 
 const { id: pool } = parsePoolId('lan~192.0.2.0/29~-')
@@ -38,7 +39,7 @@ await t.test('what is written is read back', t => {
     used,
     { state: 'idle', until: 1_762_000_000_000 },
     { state: 'shared', pools: [pool] },
-  ] as const) {
+  ] satisfies AddressRecord[]) {
     t.strictSame(readAddress(entry(write(record))), record)
   }
   const { mac: _mac, name: _name, ...bare } = used

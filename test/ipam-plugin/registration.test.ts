@@ -51,7 +51,7 @@ await t.test('fence() makes what was sent before fail, and what is sent after pa
 await t.test('refresh() takes over what an own fence of unknown outcome wrote', async t => {
   const store = await openStore(t)
   const registration = await Registration.register(store, host)
-  const { commit } = store
+  const commit = store.commit.bind(store)
   store.commit = async transaction => {
     store.commit = commit
     await store.commit(transaction)

@@ -102,7 +102,8 @@ function scripted(...script: (CommitResult | Error)[]): Store & { readonly sent:
     commit: async one => {
       const next = script[Math.min(sent.length, script.length - 1)]
       sent.push(one)
-      if (!next || next instanceof Error) throw next
+      if (!next) throw new Error('There is nothing in the script')
+      if (next instanceof Error) throw next
       return next
     },
     get: async () => undefined,

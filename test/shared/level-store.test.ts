@@ -119,7 +119,10 @@ async function fill(t: Test, store: Store) {
     try {
       answered.push({ key, revision: await putPair(store, key) })
     } catch (error) {
-      t.ok(error instanceof OutcomeUnknown, `the failed write is of unknown outcome: ${error}`)
+      t.ok(
+        error instanceof OutcomeUnknown,
+        `the failed write is of unknown outcome: ${String(error)}`,
+      )
       return { answered, unknown: key }
     }
   }

@@ -30,7 +30,11 @@ await t.test('the body is read as JSON whatever Content-Type stands above it, or
     'nonsense',
   ]) {
     const headers = type === undefined ? [] : [`Content-Type: ${type}`]
-    t.match(await connection.post('Echo', '{"a":1}', headers), { body: { got: { a: 1 } } }, type)
+    t.match(
+      await connection.post('Echo', '{"a":1}', headers),
+      { body: { got: { a: 1 } } },
+      String(type),
+    )
   }
 })
 

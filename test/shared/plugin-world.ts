@@ -12,7 +12,7 @@ export type PluginWorld = {
   readonly socket: string
   readonly server: SocketServer
   readonly lines: LogLine[]
-  connect(): Promise<RawConnection>
+  readonly connect: () => Promise<RawConnection>
 }
 
 let made = 0

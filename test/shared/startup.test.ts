@@ -4,7 +4,10 @@ import { Startup } from '../../shared/startup.ts'
 
 await t.test('requests are held while it opens, and get what was opened', async t => {
   const gate = Promise.withResolvers<string>()
-  const startup = new Startup(() => gate.promise, t.fail)
+  const startup = new Startup(
+    () => gate.promise,
+    () => t.fail('it opened'),
+  )
   const held = [startup.value(), startup.value()]
   t.equal(await Promise.race([held[0], sleep(150, 'held')]), 'held')
   gate.resolve('open')
@@ -71,10 +74,13 @@ await t.test('each reason is told once, a new one again', async t => {
 
 await t.test('an opening that takes very long is not waited for without end', async t => {
   const gate = Promise.withResolvers<string>()
-  const startup = new Startup(() => gate.promise, t.fail)
-  const { now } = performance
+  const startup = new Startup(
+    () => gate.promise,
+    () => t.fail('it opened'),
+  )
+  const now = performance.now.bind(performance)
   let jump = 0
-  t.intercept(performance, 'now', { value: () => now.call(performance) + jump })
+  t.intercept(performance, 'now', { value: () => now() + jump })
   const held = startup.value()
   await sleep(50)
   jump = 19_000
