@@ -89,7 +89,7 @@ async function assertWhole(t: Test, engine: Engine): Promise<void> {
  */
 async function assertLeaksExplained(t: Test, engine: Engine, failures: number): Promise<void> {
   const leaked = await leakedAddresses(engine)
-  const log = engine.logTail(Infinity)
+  const log = engine.log()
   const unreleased = leaked.filter(each =>
     log.includes(`release ip address ${each.split(' ')[1]} `),
   )

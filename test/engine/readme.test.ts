@@ -10,6 +10,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Engine } from './lab/engine.ts'
+import { tool } from './lab/releases.ts'
 import { onOldestAndNewest, oneEngine, type Test } from './lab/world.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -17,8 +18,8 @@ const MINUTES = 60_000
 
 await onOldestAndNewest(async (t, suite) => {
   const engine = await oneEngine(t, suite)
+  await engine.docker(['build', '--tag', 'busybox:latest', busybox(engine)])
   const checkout = copyCheckout(engine)
-  t.teardown(async () => await inCheckout(engine, checkout, 'make down').then(() => {}))
   for (const commands of blocks(readFileSync(join(ROOT, 'README.md'), 'utf8'))) {
     await t.test(commands.trim(), t => run(t, engine, checkout, commands))
   }
@@ -36,8 +37,6 @@ async function run(t: Test, engine: Engine, checkout: string, commands: string):
   if (commands.includes('make up')) {
     t.match(output, /Both are up, and reach each other/)
     t.match(await inCheckout(engine, checkout, 'make up'), /Both are up/, 'and again')
-    // What the README's own containers are made of, where no registry answers.
-    await engine.docker(['tag', 'berth-demo:latest', 'busybox:latest'])
     await inCheckout(engine, checkout, 'make down')
   }
   if (commands.includes('curl')) t.match(output, /"addresses":\[.*"pools":\[.*"ok":true/)
@@ -64,6 +63,19 @@ async function unmanaged(t: Test, engine: Engine, checkout: string, commands: st
 async function inCheckout(engine: Engine, checkout: string, commands: string): Promise<string> {
   const script = `set -eu -o pipefail; cd '${checkout}'; export PATH='${engine.host.path('bin')}':$PATH\n${commands}`
   return await engine.host.run(['bash', '-c', script], { deadline: 5 * MINUTES })
+}
+
+/** The image that a registry would have: the lab's hosts reach none. */
+function busybox(engine: Engine): string {
+  const folder = engine.host.path('busybox')
+  mkdirSync(folder)
+  cpSync(tool(engine.suite, 'busybox'), join(folder, 'busybox'))
+  const install = 'RUN ["/bin/busybox", "--install", "-s", "/bin"]'
+  writeFileSync(
+    join(folder, 'Dockerfile'),
+    `FROM scratch\nCOPY busybox /bin/\n${install}\nCMD ["sh"]\n`,
+  )
+  return folder
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import type { Host } from './host.ts'
 import { childrenOf, programOf, waitForEnd, type ProcessId } from './processes.ts'
@@ -40,7 +40,7 @@ export class Engine {
     ])
     child.unref()
     await until('the answer of the engine', 60_000, async () => {
-      if (child.exitCode !== null) throw new Error(`dockerd ended at once:\n${this.logTail()}`)
+      if (child.exitCode !== null) throw new Error(`dockerd ended at once:\n${this.logTail(20)}`)
       return await answers(this.#socket)
     })
     this.#daemon = daemonOf(child)
@@ -75,8 +75,17 @@ export class Engine {
     return output.trim()
   }
 
-  logTail(lines = 40): string {
-    return readFileSync(this.host.path('dockerd.log'), 'utf8').split('\n').slice(-lines).join('\n')
+  /** What the daemon and its plugins have printed: all, or only what came after that many bytes. */
+  log(after = 0): string {
+    return readFileSync(this.host.path('dockerd.log')).subarray(after).toString()
+  }
+
+  get logSize(): number {
+    return statSync(this.host.path('dockerd.log')).size
+  }
+
+  logTail(lines = 100): string {
+    return this.log().split('\n').slice(-lines).join('\n')
   }
 }
 

@@ -1,8 +1,10 @@
+import * as v from '@badrap/valita'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from './engine.ts'
 import { DIST } from './releases.ts'
 import { run } from './run.ts'
+import { until } from './until.ts'
 
 /** The engine knows an IPAM driver by its full name, with the tag. */
 export const PLUGIN = 'berth-ipam:latest'
@@ -65,23 +67,34 @@ export class Plugin {
     return this.engine.docker(['plugin', 'inspect', '-f', '{{.PluginReference}}', this.name])
   }
 
-  /** kill -9 of the plugin's first process, and with it of the whole plugin. The engine starts it again. */
+  /**
+   * kill -9 of the plugin's first process, and with it of the whole plugin. Ends when the engine has started it again and
+   * has asked it its first question: a plugin that dies earlier than that is given up by the engine.
+   */
   async kill(): Promise<void> {
-    const id = await this.engine.docker(['plugin', 'inspect', '-f', '{{.Id}}', this.name])
-    const pid = this.#initOf(id)
-    await this.engine.host.run(['kill', '-9', String(pid)])
+    const { engine } = this
+    const id = await engine.docker(['plugin', 'inspect', '-f', '{{.Id}}', this.name])
+    const pid = await until('a process of the plugin', 20_000, () => this.#firstProcess(id))
+    const before = engine.logSize
+    await engine.host.run(['kill', '-9', String(pid)])
+    await until('the plugin to be asked again', 30_000, () =>
+      engine.log(before).includes('IpamDriver.GetCapabilities'),
+    )
   }
 
-  /** As the host numbers it. */
-  #initOf(id: string): number {
+  /** As the host numbers it; undefined while there is none. */
+  #firstProcess(id: string): number | undefined {
     const file = this.engine.host.path(`run/docker/runtime-runc/plugins.moby/${id}/state.json`)
-    const state: unknown = JSON.parse(readFileSync(file, 'utf8'))
-    if (typeof state === 'object' && state !== null && 'init_process_pid' in state) {
-      return Number(state.init_process_pid)
+    try {
+      return State.parse(JSON.parse(readFileSync(file, 'utf8')), { mode: 'strip' }).init_process_pid
+    } catch {
+      return undefined
     }
-    throw new Error(`${file} names no process`)
   }
 }
+
+/** What runc writes down of a container. */
+const State = v.object({ init_process_pid: v.number() })
 
 /** Pushes what was built to a registry under that reference, with a content of its own: an engine refuses the same twice. */
 export async function publish(engine: Engine, reference: string): Promise<void> {
