@@ -22,13 +22,10 @@ fail() {
 quietly() {
   local what=$1 output
   shift
-  output=$(mktemp)
-  if ! "$@" >"$output" 2>&1 </dev/null; then
-    tail -n 25 "$output" >&2
-    rm -f "$output"
+  if ! output=$("$@" 2>&1 </dev/null); then
+    tail -n 25 <<<"$output" >&2
     fail "$what" "The command was: $*" ${HELP:+"$HELP"}
   fi
-  rm -f "$output"
 }
 
 docker() { command "${DOCKER:-docker}" "$@"; }
@@ -78,6 +75,12 @@ pull() {
     return 1
   fi
   [ -z "${PULLED:-}" ] || echo "$1" >>"$PULLED"
+}
+
+# Created, never started, to have an image's files; an interrupted build leaves one.
+remove_export_containers() {
+  docker ps --all --quiet --filter label=berth.image=runtime --filter status=created |
+    xargs --no-run-if-empty "${DOCKER:-docker}" rm >/dev/null
 }
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
