@@ -1,14 +1,15 @@
 import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LevelDatabase } from '../shared/level-database.ts'
+import { Level } from 'level'
 import { openLog } from '../shared/log.ts'
 import { servePlugin } from '../shared/plugin-server.ts'
 import { write } from '../ipam-plugin/records.ts'
 import type { PoolId } from '../ipam-plugin/pool-id.ts'
 
 /**
- * The floor of an allocation: the same server, the same log, the same LevelDB options, and one synced write of a record
- * as long as the plugin's.
+ * The floor of an allocation: the same server, the same log, and one synced put of a record as long as the plugin's into
+ * a LevelDB with the options of `shared/level-database.ts`.
  */
 const { DATA_DIR = '', PLUGIN_SOCKET = '' } = process.env
 const uuid = '00000000-0000-4000-8000-000000000000'
@@ -23,7 +24,10 @@ const record = write({
   mac: '02:42:0a:00:00:01',
   since: new Date(0).toISOString(),
 })
-const database = await LevelDatabase.open(join(DATA_DIR, 'db'))
+const folder = join(DATA_DIR, 'db')
+await mkdir(folder, { recursive: true })
+const database = new Level(folder, { cacheSize: 1 << 20, writeBufferSize: 1 << 20 })
+await database.open()
 let count = 0
 
 const server = await servePlugin({
@@ -34,7 +38,7 @@ const server = await servePlugin({
     'IpamDriver.RequestAddress': async () => {
       count += 1
       const key = `store/v1/addresses/default/4${count.toString(16).padStart(8, '0')}`
-      await database.write([{ type: 'put', key, value: `${count} ${record}` }], { sync: true })
+      await database.put(key, `${count} ${record}`, { sync: true })
       return { Address: '10.100.100.100/8', Data: {} }
     },
   },

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { measureAllocation } from './allocation.ts'
 import { median } from './load.ts'
 import { measureMemory } from './memory.ts'
-import { startPlugin, startUncached } from './plugin.ts'
+import { compileInto, startPlugin, startUncached } from './plugin.ts'
 import type { Server } from './server.ts'
 import { allocationTable, memoryTable, startTable } from './tables.ts'
 
@@ -23,13 +24,13 @@ async function startMs(start: (folder: string) => Promise<Server>, folder: strin
 // Not below /tmp, which may be memory: a synced write must reach a disk to be worth comparing.
 const folder = await mkdtemp(join(process.env['TMPDIR'] ?? '/var/tmp', 'berth-bench-'))
 const cache = join(folder, 'compiled')
-try {
-  await (await startPlugin(join(folder, 'first'), cache))[Symbol.asyncDispose]()
-  const uncached = await startMs(startUncached, join(folder, 'uncached'))
-  const shipped = await startMs(at => startPlugin(at, cache), join(folder, 'shipped'))
-  print(startTable(shipped, uncached))
-  print(memoryTable(await measureMemory(join(folder, 'memory'), cache)))
-  print(allocationTable(await measureAllocation(join(folder, 'allocation'), cache)))
-} finally {
-  await rm(folder, { recursive: true, force: true })
-}
+process.setMaxListeners(0)
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+await compileInto(cache, join(folder, 'first'))
+const uncached = await startMs(startUncached, join(folder, 'uncached'))
+const shipped = await startMs(at => startPlugin(at, cache), join(folder, 'shipped'))
+print(startTable(shipped, uncached))
+print(memoryTable(await measureMemory(join(folder, 'memory'), cache)))
+print(allocationTable(await measureAllocation(join(folder, 'allocation'), cache)))

@@ -1,22 +1,43 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { mergeManifests } from '../scripts/merge-manifests.ts'
 import { request } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { load } from './load.ts'
 import { Server } from './server.ts'
 
-/** The arguments that the image gives to Node. */
-async function entrypoint(): Promise<string[]> {
-  const manifest = join(import.meta.dirname, '../ipam-plugin/config.json')
-  const { entrypoint: words } = JSON.parse(await readFile(manifest, 'utf8')) as {
-    entrypoint: string[]
-  }
-  return words.slice(words.findIndex(word => word.endsWith('/node')) + 1)
+type Manifest = {
+  readonly entrypoint: readonly string[]
+  readonly env: readonly { readonly name: string; readonly value: string }[]
 }
 
-/** The plugin as its image starts it: the manifest's flags, and the code compiled into `cache` by an earlier start. */
+/**
+ * The plugin as its image starts it: the manifest's flags and environment, and the code compiled into `cache` by an
+ * earlier start.
+ */
 export async function startPlugin(folder: string, cache: string): Promise<Server> {
-  return await Server.start(folder, await entrypoint(), { NODE_COMPILE_CACHE: cache })
+  const { entrypoint, env } = await manifest()
+  const args = entrypoint.slice(entrypoint.findIndex(word => word.endsWith('/node')) + 1)
+  const values = Object.fromEntries(env.map(({ name, value }) => [name, value]))
+  return await Server.start(folder, args, { ...values, NODE_COMPILE_CACHE: cache })
+}
+
+async function manifest(): Promise<Manifest> {
+  const read = async (file: string) =>
+    JSON.parse(await readFile(join(import.meta.dirname, '..', file), 'utf8')) as Manifest
+  return mergeManifests(
+    await read('config.json'),
+    await read('ipam-plugin/config.json'),
+  ) as Manifest
+}
+
+/** Fills `cache`: a plugin that ends in good order writes what it compiled. */
+export async function compileInto(cache: string, folder: string): Promise<void> {
+  await using plugin = await startPlugin(folder, cache)
+  const [connection] = await plugin.connections(1)
+  // An answer shows that it is up, signal handlers and all.
+  if (connection) await makePool(connection, '192.0.2.0/24')
+  connection?.close()
 }
 
 /** The plugin from a checkout, without flags and cache. */

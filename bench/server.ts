@@ -37,6 +37,7 @@ export class Server implements AsyncDisposable {
       env: { ...env, DATA_DIR: folder, PLUGIN_SOCKET: socket },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
+    process.prependOnceListener('exit', () => child.kill('SIGKILL'))
     await listening(socket, child)
     return new Server(child, socket, performance.now() - started)
   }

@@ -1,3 +1,4 @@
+import { FLOOR } from './allocation.ts'
 import type { Ratios } from './allocation.ts'
 import type { Memory } from './memory.ts'
 
@@ -14,7 +15,7 @@ export function allocationTable(rows: readonly Ratios[]): string {
       times(p50),
       times(p99),
       times(throughput),
-      verdict(p50, WANTED.ratio, times),
+      name === FLOOR ? '' : verdict(p50, WANTED.ratio, times),
     ]),
   ])
 }
