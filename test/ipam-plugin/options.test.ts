@@ -23,6 +23,7 @@ await t.test('each option is parsed', t => {
     exclude: ['192.0.2.1', '192.0.2.4-192.0.2.6', '2001:db8::/120'],
     cooldownMs: 90_000,
   })
+  t.match(parseOptions({ 'berth.cooldown': '30d' }), { cooldownMs: 2_592_000_000 })
   t.match(parseOptions({ 'berth.exclude': '', 'berth.cooldown': '0' }), {
     exclude: [],
     cooldownMs: 0,
@@ -37,6 +38,8 @@ await t.test('an option that cannot be used is refused with its name, its value 
     ['berth.exclude', '192.0.2.1,rack1', /"rack1" is not an IP address/],
     ['berth.exclude', '192.0.2.9/29', /the network is 192.0.2.8\/29/],
     ['berth.cooldown', '60', /a number and a unit/],
+    ['berth.cooldown', '31d', /Must be 30d at most/],
+    ['berth.exclude', Array(101).fill('192.0.2.1').join(','), /101 items, and 100 are allowed/],
     ['berth.owner', 'mac', /does not keep addresses for owners yet; leave it out/],
     ['berth.owner', 'none', /does not keep addresses for owners yet/],
     ['berth.sticky', '24h', /does not keep addresses for owners yet/],

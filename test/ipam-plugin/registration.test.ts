@@ -37,6 +37,20 @@ await t.test('registering again fences the instance before, and keeps the genera
   t.ok(await passes(store, after))
 })
 
+await t.test('a record that changes while it is registered is read again', async t => {
+  const store = await openStore(t)
+  await put(store, KEY, write({ name: 'rack1', generation: 1, nonce: 'n' }))
+  const commit = store.commit.bind(store)
+  store.commit = async transaction => {
+    store.commit = commit
+    await put(store, KEY, write({ name: 'rack1', generation: 2, nonce: 'of an eviction' }))
+    return await commit(transaction)
+  }
+  const registration = await Registration.register(store, host)
+  t.equal(registration.generation, 2)
+  t.ok(await passes(store, registration))
+})
+
 await t.test('fence() makes what was sent before fail, and what is sent after pass', async t => {
   const store = await openStore(t)
   const registration = await Registration.register(store, host)
@@ -61,6 +75,15 @@ await t.test('refresh() takes over what an own fence of unknown outcome wrote', 
   t.notOk(await passes(store, registration))
   await registration.refresh()
   t.ok(await passes(store, registration))
+})
+
+await t.test('fence() does not write over a record that somebody else wrote', async t => {
+  const store = await openStore(t)
+  const registration = await Registration.register(store, host)
+  const evicted = write({ name: 'rack1', generation: 2, nonce: 'of an eviction' })
+  await put(store, KEY, evicted)
+  await t.rejects(registration.fence(), { message: /changed by somebody else/ })
+  t.match(await store.get(KEY), { value: evicted })
 })
 
 await t.test('refresh() refuses to go on under a record that somebody else wrote', async t => {

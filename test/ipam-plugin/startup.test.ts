@@ -53,7 +53,7 @@ await t.test('with a corrupt state it refuses, and leaves the state to be looked
   const plugin = await start(t, folder)
   t.match(await plugin.call('RequestPool', POOL), {
     status: 500,
-    body: { Err: /it is corrupt .* restore the folder from a backup/ },
+    body: { Err: /it is corrupt .* restore the folder/ },
   })
   t.ok(plugin.running)
 })

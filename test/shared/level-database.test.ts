@@ -58,11 +58,7 @@ for (const [title, spoil] of Object.entries({
   await t.test(`a database ${title} is refused as corrupt, and left as it is`, async t => {
     const folder = await written(t)
     spoil(folder)
-    await refusesToOpen(
-      t,
-      folder,
-      /it is corrupt \(.+\); restore the folder from a backup, or move/,
-    )
+    await refusesToOpen(t, folder, /it is corrupt \(.+\);.* restore the folder .*or move it away/)
     await refusesToOpen(t, folder, /it is corrupt/)
   })
 }
@@ -83,7 +79,7 @@ await t.test('a database that lost its CURRENT is not taken for an empty one', a
     async database => (await database.close(), false),
     () => true,
   )
-  t.ok(refused, { todo: 'bug: it opens empty, and every address is free again' })
+  t.ok(refused, 'it would be empty, and every address free again')
 })
 
 await t.test('a write that was damaged on the disk is not passed over in silence', async t => {
@@ -146,7 +142,7 @@ await t.test('a folder that may not be written is named, with what would help', 
   await (await open(t, existing)).close()
   await asNobody(async () => {
     await refusesToOpen(t, join(disk.folder, 'new'), /not writable \(EACCES.+another DATA_DIR/)
-    const message = await refusesToOpen(t, existing, /Permission denied/)
+    const message = await refusesToOpen(t, existing, /permission denied/i)
     t.match(message, /not writable .* another DATA_DIR/, {
       todo: 'bug: advice comes only where mkdir fails, not where LevelDB does (LEVEL_IO_ERROR)',
     })
@@ -165,6 +161,7 @@ await t.test('after a failed write nothing is answered until it was opened anew'
     database.write(put('b', '2'), { sync: true }),
   ])
   t.match(writes[0], { status: 'rejected', reason: { name: 'OutcomeUnknown' } })
+  t.match(writes[1], { status: 'rejected' }, 'behind a torn write nothing would be found again')
   t.throws(() => database.get('a'), { name: 'StoreUnavailable', message: /No space left/ })
   await t.rejects(database.list('a', 'z', 9), { name: 'StoreUnavailable' })
   await t.rejects(database.write(put('c', '3'), { sync: true }), { name: 'StoreUnavailable' })
