@@ -8,7 +8,9 @@ import { addressKey, poolKey } from './keys.ts'
 import type { Pool } from './pool-id.ts'
 import type { HostPool } from './pools.ts'
 import { exclusionsOf, readAddress, readPool } from './records.ts'
-import { inUse } from './sentences.ts'
+import { inUse, networkOrBroadcast } from './sentences.ts'
+
+const DEADLINE_MS = 1500
 
 /**
  * A free address of the pool's range, claimed for the endpoint. Where another host takes one first, the next is tried.
@@ -16,13 +18,19 @@ import { inUse } from './sentences.ts'
  * @throws {Refusal} `pool-full`
  */
 export async function allocateAny(
-  { claims }: Ipam,
+  { claims, settle }: Ipam,
   here: HostPool,
   endpoint: Endpoint,
   caller: AbortSignal,
 ): Promise<Address> {
+  const deadline = AbortSignal.timeout(DEADLINE_MS)
   for (;;) {
+    if (deadline.aborted) throw contended(here.pool)
     const candidate = await here.candidates.next()
+    if (!candidate && claims.unsettled) {
+      await settle()
+      continue
+    }
     if (!candidate) throw full(here.pool)
     const address = { family: here.pool.subnet.family, value: candidate.value }
     const lost = await claims.claim(here, { address, read: candidate.entry }, endpoint, caller)
@@ -58,18 +66,19 @@ function refuseUnusable(
   address: Address,
   exclusions: readonly { text: string; by: string }[],
 ) {
-  const text = formatAddress(address)
-  if (!contains(usable(pool.subnet), address)) {
-    throw new Refusal(
-      'address-reserved',
-      `Address ${text} is the network or broadcast address of ${formatSubnet(pool.subnet)}; choose another`,
-    )
-  }
+  if (!contains(usable(pool.subnet), address)) throw networkOrBroadcast(address, pool)
   const hit = exclusions.find(({ text: range }) => contains(parseExclusion(range), address))
   if (!hit) return
   throw new Refusal(
     'address-reserved',
-    `Address ${text} is excluded by berth.exclude=${hit.text}, set on host ${hit.by}; choose another`,
+    `Address ${formatAddress(address)} is excluded by berth.exclude=${hit.text}, set on host ${hit.by}; choose another`,
+  )
+}
+
+function contended({ subnet }: Pool): Refusal {
+  return new Refusal(
+    'deadline',
+    `Each free address of ${formatSubnet(subnet)} that was tried went to another host first; try again`,
   )
 }
 

@@ -11,6 +11,8 @@ import type { Candidate, Sighting } from './window.ts'
 
 const SEARCH_MS = 1500
 const AT_ONCE = 256
+/** In a large pool, addresses used before are used again from here on, instead of ever new ones: their records stay. */
+const TURN_BACK_AFTER = 65_536
 
 /**
  * Which address of a pool to try next. Reads a window of the pool, serves from it, and moves on; never lists the pool
@@ -21,6 +23,7 @@ export class Candidates {
   readonly #pool: Pool
   readonly #isTaken: (key: string) => boolean
   #position: bigint
+  #found = 0
   #ready: Candidate[] = []
   #reading: Promise<boolean> | undefined
 
@@ -29,7 +32,7 @@ export class Candidates {
     this.#store = store
     this.#pool = pool
     this.#isTaken = isTaken
-    this.#position = rangeOf(pool.subPool ?? pool.subnet).first
+    this.#position = startOf(pool)
   }
 
   /** The next address to try; where none is free, the one that has rested longest. Undefined: the pool is full. */
@@ -42,8 +45,16 @@ export class Candidates {
     }
   }
 
+  /** Begins anew at the start of the range, and reads again whatever was read ahead. */
+  forget(): void {
+    this.#ready = []
+    this.#found = 0
+    this.#position = startOf(this.#pool)
+  }
+
   /** @throws {Refusal} after some time of reading windows without a free address */
   async #read(): Promise<boolean> {
+    if (this.#found >= TURN_BACK_AFTER) this.forget()
     const ranges = await this.#ranges()
     const total = ranges.reduce((sum, range) => sum + size(range), 0n)
     const deadline = AbortSignal.timeout(SEARCH_MS)
@@ -56,6 +67,7 @@ export class Candidates {
       const sighting = await this.#look(window)
       this.#position = window.last + 1n
       seen += size(window)
+      this.#found += sighting.free.length
       if (sighting.free.length > 0) return this.#serve(sighting.free)
       resting.push(...sighting.resting)
     }
@@ -90,6 +102,8 @@ export class Candidates {
     )
   }
 }
+
+const startOf = ({ subnet, subPool }: Pool): bigint => rangeOf(subPool ?? subnet).first
 
 function stillSearching({ subnet }: Pool, seen: bigint): Refusal {
   return new Refusal(

@@ -12,12 +12,16 @@ import type { Pool, PoolId } from './pool-id.ts'
 import { readAddress, write } from './records.ts'
 import type { UsedRecord } from './records.ts'
 import type { Registration } from './registration.ts'
+import { unknownPool } from './sentences.ts'
 
 /** Who an address is claimed for, as far as the engine tells. */
 export type Endpoint = { readonly mac?: string; readonly name?: string }
 
 /** A pool, and how long its released addresses rest. */
 export type PoolHere = { readonly pool: Pool; readonly cooldownMs: number }
+
+/** A pool that may be claimed from for as long as it is joined. */
+export type JoinedPool = PoolHere & { readonly isJoined: () => boolean }
 
 /** An address, and what the store held for it when it was `read`. */
 export type Target = { readonly address: Address; readonly read: Entry | undefined }
@@ -62,7 +66,7 @@ export class Claims {
    * @throws {Refusal} `caller-gone`: the claim was taken back, since nobody would ever release it
    */
   async claim(
-    { pool, cooldownMs }: PoolHere,
+    { pool, cooldownMs, isJoined }: JoinedPool,
     { address, read }: Target,
     endpoint: Endpoint,
     caller: AbortSignal,
@@ -71,6 +75,12 @@ export class Claims {
     if (this.isTaken(key)) return { lostTo: undefined, doubtful: false }
     const entry = this.#newEntry(pool.id)
     return await this.#exclusively(key, entry, async () => {
+      await this.#journal.writeAddress(key, entry)
+      // Whoever leaves the pool looks for entries only after it is no longer joined: one of us sees the other.
+      if (!isJoined()) {
+        await this.#journal.writeAddress(key, undefined)
+        throw unknownPool(pool.id)
+      }
       const lost = await this.#claim(key, entry, read, endpoint)
       if (lost) return lost
       // One turn of the event loop, so that a hang-up which has already arrived is seen before the answer is begun.
@@ -120,10 +130,11 @@ export class Claims {
    * delivered, addresses of an earlier boot released.
    */
   async settle(cooldownOf: (pool: PoolId) => number): Promise<void> {
-    const failed = [...this.#failed]
+    const failed = new Set(this.#failed)
     const left: [string, AddressEntry][] = []
     for await (const [key, entry] of this.#journal.addresses()) {
-      if (this.#isOver(entry) && !this.#busy.has(key)) left.push([key, entry])
+      if (this.#busy.has(key)) failed.delete(entry.op)
+      else if (this.#isOver(entry)) left.push([key, entry])
     }
     // Whatever was sent under the old fence and has not committed by now never will; only now a read can be trusted.
     if (left.length > 0) await this.#registration.fence()
@@ -146,7 +157,6 @@ export class Claims {
   }
 
   async #claim(key: string, entry: AddressEntry, read: Entry | undefined, endpoint: Endpoint) {
-    await this.#journal.writeAddress(key, entry)
     const lost = await this.#commitClaim(key, entry, read, endpoint)
     if (lost?.doubtful) this.#failed.add(entry.op)
     else if (lost) await this.#journal.writeAddress(key, undefined)

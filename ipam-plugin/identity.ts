@@ -1,21 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import * as v from '@badrap/valita'
-import { StoreUnavailable } from '../shared/store.ts'
 
 const identity = v.object({ id: v.string() })
 
 /**
  * This host's identity: a random id, made at the first start and kept, whatever the host's name becomes.
  *
- * @throws {StoreUnavailable} where the file cannot be read or made; it is never made anew over an unreadable one
+ * @throws {Error} where the file cannot be read or made; it is never made anew over an unreadable one
  */
 export async function hostId(file: string): Promise<string> {
   try {
     return (await read(file)) ?? (await make(file))
   } catch (cause) {
-    throw new StoreUnavailable(
+    throw new Error(
       `Cannot read or make the host's identity ${file}: ${(cause as Error).message}`,
       {
         cause,
@@ -28,21 +27,33 @@ async function read(file: string): Promise<string | undefined> {
   try {
     return identity.parse(JSON.parse(await readFile(file, 'utf8')), { mode: 'strip' }).id
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (hasCode(error, 'ENOENT')) return undefined
     throw error
   }
 }
 
-/** On the disk under its name before anybody uses it: an identity lost in a power cut would orphan its addresses. */
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code
+
+/**
+ * On the disk under its name before anybody uses it: an identity lost in a power cut would orphan its addresses. Linked,
+ * not renamed: where the other plugin makes it in the same moment, both use the one that was there first.
+ */
 async function make(file: string): Promise<string> {
   const id = randomUUID()
   const folder = dirname(file)
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const draft = `${file}.new`
+  const draft = `${file}.${id}`
   await writeSynced(draft, `${JSON.stringify({ id })}\n`)
-  await rename(draft, file)
+  try {
+    await link(draft, file)
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  } finally {
+    await unlink(draft)
+  }
   await syncFolder(folder)
-  return id
+  return (await read(file)) ?? id
 }
 
 async function writeSynced(file: string, text: string): Promise<void> {

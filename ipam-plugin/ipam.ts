@@ -15,7 +15,7 @@ export type Ipam = {
   readonly shared: SharedAddresses
   readonly store: Store
   /** Finishes what failed or was left behind; called now and then. */
-  settle(): Promise<void>
+  readonly settle: () => Promise<void>
 }
 
 /**
@@ -36,10 +36,12 @@ export async function startIpam(
   await pools.load()
   await settleClaims()
   await pools.leaveEmpty()
-  const settle = async () => {
+  let settling: Promise<void> | undefined
+  const settleAll = async () => {
     if (claims.unsettled) await settleClaims()
     await pools.leaveEmpty()
   }
+  const settle = () => (settling ??= settleAll().finally(() => (settling = undefined)))
   return {
     pools,
     claims,

@@ -8,8 +8,8 @@ export interface Journal {
   /** The entry for an address, by its key in the store. */
   address(key: string): AddressEntry | undefined
 
-  /** All address entries, in key order. */
-  addresses(): AsyncIterable<readonly [string, AddressEntry]>
+  /** The address entries whose keys begin with `prefix`, in key order. */
+  addresses(prefix?: string): AsyncIterable<readonly [string, AddressEntry]>
 
   /**
    * Writes an entry; undefined removes it. Survives kill -9; survives a power cut only with `sync`.
@@ -50,4 +50,6 @@ export type AddressEntry = {
 export type PoolEntry = {
   readonly state: 'joining' | 'joined' | 'leaving'
   readonly count: number
+  /** How long its released addresses rest, as the pool's record says. */
+  readonly cooldownMs: number
 }

@@ -8,8 +8,11 @@ export const segmentKey = (segment: string): string => `v1/segments/${segment}`
 export const poolKey = (segment: string, subnet: Subnet): string =>
   `v1/pools/${segment}/${formatSubnet(subnet)}`
 
+/** Where the keys of a segment's addresses begin. */
+export const addressesOf = (segment: string): string => `v1/addresses/${segment}/`
+
 export const addressKey = (segment: string, { family, value }: Address): string =>
-  `v1/addresses/${segment}/${family}${value.toString(16).padStart(BITS[family] / 4, '0')}`
+  `${addressesOf(segment)}${family}${value.toString(16).padStart(BITS[family] / 4, '0')}`
 
 export const hostKey = (host: string): string => `v1/hosts/${host}`
 

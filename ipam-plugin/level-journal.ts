@@ -1,3 +1,4 @@
+import * as v from '@badrap/valita'
 import type { LevelDatabase } from '../shared/level-database.ts'
 import type { AddressEntry, Journal, PoolEntry } from './journal.ts'
 import { endOf } from './keys.ts'
@@ -7,7 +8,23 @@ const ADDRESSES = 'journal/addresses/'
 const POOLS = 'journal/pools/'
 const PAGE = 1000
 
-/** The journal in LevelDB; on a single host beside the store, in the same database. */
+const addressEntry: v.Type<AddressEntry> = v.object({
+  state: v.union(v.literal('intent'), v.literal('held'), v.literal('releasing')),
+  pool: v.string().map(text => text as PoolId),
+  op: v.string(),
+  boot: v.string(),
+})
+
+const poolEntry: v.Type<PoolEntry> = v.object({
+  state: v.union(v.literal('joining'), v.literal('joined'), v.literal('leaving')),
+  count: v.number(),
+  cooldownMs: v.number(),
+})
+
+/**
+ * The journal in LevelDB. On a single host it stands in the store's own database: both share one log, so that whatever
+ * the store has synced, the intents that were written before it are synced too.
+ */
 export class LevelJournal implements Journal {
   readonly #database: LevelDatabase
 
@@ -17,14 +34,15 @@ export class LevelJournal implements Journal {
 
   address(key: string): AddressEntry | undefined {
     const text = this.#database.get(ADDRESSES + key)
-    return text === undefined ? undefined : (JSON.parse(text) as AddressEntry)
+    return text === undefined ? undefined : read(addressEntry, ADDRESSES + key, text)
   }
 
-  async *addresses(): AsyncIterable<readonly [string, AddressEntry]> {
-    for (let from = ADDRESSES; ;) {
-      const page = await this.#database.list(from, endOf(ADDRESSES), PAGE)
+  async *addresses(prefix = ''): AsyncIterable<readonly [string, AddressEntry]> {
+    const end = endOf(ADDRESSES + prefix)
+    for (let from = ADDRESSES + prefix; ;) {
+      const page = await this.#database.list(from, end, PAGE)
       for (const [key, text] of page) {
-        yield [key.slice(ADDRESSES.length), JSON.parse(text) as AddressEntry]
+        yield [key.slice(ADDRESSES.length), read(addressEntry, key, text)]
         from = `${key}\0`
       }
       if (page.length < PAGE) return
@@ -39,7 +57,7 @@ export class LevelJournal implements Journal {
     const rows = await this.#database.list(POOLS, endOf(POOLS), Number.MAX_SAFE_INTEGER)
     return rows.map(([key, text]) => [
       key.slice(POOLS.length) as PoolId,
-      JSON.parse(text) as PoolEntry,
+      read(poolEntry, key, text),
     ])
   }
 
@@ -52,5 +70,13 @@ export class LevelJournal implements Journal {
       [entry ? { type: 'put', key, value: JSON.stringify(entry) } : { type: 'del', key }],
       options,
     )
+  }
+}
+
+function read<T>(type: v.Type<T>, key: string, text: string): T {
+  try {
+    return type.parse(JSON.parse(text), { mode: 'strip' })
+  } catch (cause) {
+    throw new Error(`The entry ${key} cannot be read: ${(cause as Error).message}`, { cause })
   }
 }

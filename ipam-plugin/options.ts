@@ -12,6 +12,9 @@ export type PoolOptions = {
 
 export const DEFAULT_SEGMENT = 'default'
 export const DEFAULT_COOLDOWN_MS = 60_000
+const LONGEST_COOLDOWN_MS = 30 * 86_400_000
+/** They are read with each window of the pool. */
+const MOST_EXCLUSIONS = 100
 const PREFIX = 'berth.'
 
 /**
@@ -41,7 +44,7 @@ function parseOption(name: string, value: string): Partial<PoolOptions> {
     case 'berth.exclude':
       return { exclude: parseExclusions(value) }
     case 'berth.cooldown':
-      return { cooldownMs: parseDuration(value) }
+      return { cooldownMs: parseCooldown(value) }
     case 'berth.owner':
     case 'berth.sticky':
       throw new Error('This version of Berth does not keep addresses for owners yet; leave it out')
@@ -52,11 +55,22 @@ function parseOption(name: string, value: string): Partial<PoolOptions> {
   }
 }
 
+function parseCooldown(value: string): number {
+  const ms = parseDuration(value)
+  if (ms > LONGEST_COOLDOWN_MS) throw new Error('Must be 30d at most')
+  return ms
+}
+
 function parseExclusions(value: string): string[] {
   const items = value
     .split(',')
     .map(item => item.trim())
     .filter(item => item !== '')
+  if (items.length > MOST_EXCLUSIONS) {
+    throw new Error(
+      `There are ${items.length} items, and ${MOST_EXCLUSIONS} are allowed; use ranges or CIDRs`,
+    )
+  }
   items.forEach(parseExclusion)
   return items
 }

@@ -81,8 +81,8 @@ async function openIpam({ openStorage, defaultPools, log }: IpamPluginOptions) {
 function settleNowAndThen(ipam: Ipam, log: Logger): () => Promise<void> {
   let settling = Promise.resolve()
   const timer = setInterval(() => {
-    settling = settling
-      .then(() => ipam.settle())
+    settling = ipam
+      .settle()
       .catch(error => log.warn({ err: error }, 'cannot settle yet; trying again'))
   }, SETTLE_EVERY_MS)
   return async () => {

@@ -1,5 +1,13 @@
 import { Refusal } from '../shared/refusal.ts'
-import { formatAddress, formatSubnet, overlap, parseAddress, parseSubnet } from './addresses.ts'
+import {
+  formatAddress,
+  formatSubnet,
+  overlap,
+  parseAddress,
+  parseSubnet,
+  rangeOf,
+  size,
+} from './addresses.ts'
 import type { Address, Subnet } from './addresses.ts'
 import { DEFAULT_COOLDOWN_MS } from './options.ts'
 import type { Pool } from './pool-id.ts'
@@ -133,13 +141,12 @@ export function firstGap(
   length: number,
   taken: readonly Subnet[],
 ): Subnet | undefined {
-  const step = 1n << BigInt((base.family === 4 ? 32 : 128) - length)
-  const end = base.base + (1n << BigInt((base.family === 4 ? 32 : 128) - base.length))
-  for (let at = base.base; at < end;) {
+  const step = size(rangeOf({ ...base, length }))
+  for (let at = base.base; at <= rangeOf(base).last;) {
     const subnet: Subnet = { family: base.family, base: at, length }
     const hit = taken.find(other => overlap(other, subnet))
     if (!hit) return subnet
-    const behind = hit.base + (1n << BigInt((base.family === 4 ? 32 : 128) - hit.length))
+    const behind = rangeOf(hit).last + 1n
     at = ((behind - base.base + step - 1n) / step) * step + base.base
   }
   return undefined

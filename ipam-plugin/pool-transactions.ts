@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../shared/refusal.ts'
-import type { Condition, Entry, Store, Write } from '../shared/store.ts'
-import { unchanged } from '../shared/store.ts'
+import type { CommitResult, Condition, Entry, Store, Transaction, Write } from '../shared/store.ts'
+import { OutcomeUnknown, unchanged } from '../shared/store.ts'
 import { formatSubnet, parseAddress } from './addresses.ts'
 import type { Subnet } from './addresses.ts'
 import { addressKey, poolKey, segmentKey } from './keys.ts'
@@ -21,6 +22,7 @@ import type { Registration } from './registration.ts'
 import { alreadyThere } from './sentences.ts'
 
 const DEADLINE_MS = 1500
+const AGAIN_AFTER_MS = 50
 
 /** Each change of a pool's shared records is one transaction, tried again with what it lost to. */
 export class PoolTransactions {
@@ -35,10 +37,6 @@ export class PoolTransactions {
   /** Nothing that this host sent before commits afterwards. */
   async fence(): Promise<void> {
     await this.#registration.fence()
-  }
-
-  async read({ segment, subnet }: Pool): Promise<PoolRecord | undefined> {
-    return readPool(await this.#store.get(poolKey(segment, subnet)))
   }
 
   async subnets(segment: string): Promise<readonly string[]> {
@@ -103,12 +101,25 @@ export class PoolTransactions {
       const { require, write: writes, result } = await change()
       if (writes.length === 0) return result
       const fence = this.#registration.condition()
-      const outcome = await this.#store.commit({ require: [...require, fence], write: writes })
+      const outcome = await this.#attempt({ require: [...require, fence], write: writes }, deadline)
+      if (!outcome) continue
       if (outcome.committed) return result
       if (deadline.aborted)
         throw new Refusal('deadline', 'Too many hosts change this pool at once; try again')
       if (outcome.current.get(fence.key)?.revision !== revisionOf(fence))
         await this.#registration.refresh()
+    }
+  }
+
+  /** Undefined where the outcome was unknown: it is fenced off by now, and the change is made anew from what is there. */
+  async #attempt(change: Transaction, deadline: AbortSignal): Promise<CommitResult | undefined> {
+    try {
+      return await this.#store.commit(change)
+    } catch (error) {
+      if (!(error instanceof OutcomeUnknown) || deadline.aborted) throw error
+      await sleep(AGAIN_AFTER_MS)
+      await this.fence()
+      return undefined
     }
   }
 

@@ -4,6 +4,7 @@ import { formatSubnet, parseSubnet } from './addresses.ts'
 import type { Family, Subnet } from './addresses.ts'
 import { Candidates } from './candidates.ts'
 import type { Journal, PoolEntry } from './journal.ts'
+import { addressesOf } from './keys.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { DEFAULT_COOLDOWN_MS } from './options.ts'
 import { firstGap } from './pool-changes.ts'
@@ -29,6 +30,7 @@ export type HostPool = {
   readonly entry: PoolEntry
   readonly cooldownMs: number
   readonly candidates: Candidates
+  readonly isJoined: () => boolean
 }
 
 /**
@@ -60,9 +62,7 @@ export class Pools {
 
   async load(): Promise<void> {
     for (const [id, entry] of await this.#journal.pools()) {
-      const pool = parsePoolId(id)
-      const record = await this.#transactions.read(pool)
-      this.#remember(pool, entry, record?.cooldown.ms ?? DEFAULT_COOLDOWN_MS)
+      this.#remember(parsePoolId(id), entry)
     }
   }
 
@@ -104,7 +104,7 @@ export class Pools {
     return await this.#inOrder(found.pool, async () => {
       const { entry, pool } = this.#pools.get(found.pool.id) ?? found
       if (entry.state === 'joined' && entry.count > 1) {
-        await this.#write(pool, { state: 'joined', count: entry.count - 1 }, found.cooldownMs)
+        await this.#write(pool, { ...entry, count: entry.count - 1 })
         return 'kept'
       }
       await this.#endUse(pool)
@@ -131,15 +131,24 @@ export class Pools {
       if (count > 0 && request.automatic) throw alreadyThere(pool)
       const nothingNew = exclude.length === 0 && cooldownMs === undefined
       if (count > 0 && found && nothingNew) {
-        await this.#write(pool, { state: 'joined', count: count + 1 }, found.cooldownMs)
+        await this.#write(pool, { ...found.entry, count: count + 1 })
         return pool
       }
-      if (count === 0) await this.#write(pool, { state: 'joining', count: 0 }, DEFAULT_COOLDOWN_MS)
+      if (found?.entry.state === 'joining') await this.#transactions.fence()
+      if (count === 0) {
+        await this.#write(pool, {
+          state: 'joining',
+          count: 0,
+          cooldownMs: this.cooldownOf(pool.id),
+        })
+      }
       const record = await this.#transactions.join(request).catch(async error => {
         if (count === 0 && error instanceof Refusal) await this.#endUse(pool)
         throw error
       })
-      await this.#write(pool, { state: 'joined', count: count + 1 }, record.cooldown.ms)
+      // What was read ahead does not know the exclusions that came with this.
+      found?.candidates.forget()
+      await this.#write(pool, { state: 'joined', count: count + 1, cooldownMs: record.cooldown.ms })
       return pool
     })
   }
@@ -148,7 +157,7 @@ export class Pools {
     // A join that was never answered may still commit: not after this.
     if (this.#pools.get(pool.id)?.entry.state === 'joining') await this.#transactions.fence()
     if (this.#pools.get(pool.id)?.entry.state !== 'leaving') {
-      await this.#write(pool, { state: 'leaving', count: 0 }, this.cooldownOf(pool.id))
+      await this.#write(pool, { state: 'leaving', count: 0, cooldownMs: this.cooldownOf(pool.id) })
     }
     if (await this.#hasAddresses(pool)) return
     await this.#transactions.leave(pool)
@@ -156,20 +165,24 @@ export class Pools {
     this.#pools.delete(pool.id)
   }
 
-  async #hasAddresses({ id }: Pool): Promise<boolean> {
-    for await (const [, { pool }] of this.#journal.addresses()) if (pool === id) return true
+  async #hasAddresses({ id, segment }: Pool): Promise<boolean> {
+    for await (const [, entry] of this.#journal.addresses(addressesOf(segment))) {
+      if (entry.pool === id) return true
+    }
     return false
   }
 
-  async #write(pool: Pool, entry: PoolEntry, cooldownMs: number): Promise<void> {
+  async #write(pool: Pool, entry: PoolEntry): Promise<void> {
     await this.#journal.writePool(pool.id, entry)
-    this.#remember(pool, entry, cooldownMs)
+    this.#remember(pool, entry)
   }
 
-  #remember(pool: Pool, entry: PoolEntry, cooldownMs: number): void {
+  #remember(pool: Pool, entry: PoolEntry): void {
     const candidates =
       this.#pools.get(pool.id)?.candidates ?? new Candidates(this.#store, pool, this.#isTaken)
-    this.#pools.set(pool.id, { pool, entry, cooldownMs, candidates })
+    const isJoined = () => this.#pools.get(pool.id)?.entry.state === 'joined'
+    const { cooldownMs } = entry
+    this.#pools.set(pool.id, { pool, entry, cooldownMs, candidates, isJoined })
   }
 
   async #inOrder<T>(pool: Pool, job: () => Promise<T>): Promise<T> {

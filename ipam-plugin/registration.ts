@@ -32,7 +32,11 @@ export class Registration {
 
   static async register(store: Store, host: Host): Promise<Registration> {
     const nonces = new Set<string>()
-    return new Registration(store, host, await writeHost(store, host, nonces), nonces)
+    for (;;) {
+      const found = await store.get(hostKey(host.id))
+      const entry = await rewrite(store, host, found, nonces)
+      if (entry) return new Registration(store, host, entry, nonces)
+    }
   }
 
   get generation(): number {
@@ -44,9 +48,19 @@ export class Registration {
     return unchanged(this.#entry.key, this.#entry)
   }
 
-  /** Rewrites the host's record, so that no claim sent before can commit afterwards. */
+  /**
+   * Rewrites the host's record, so that no claim sent before can commit afterwards.
+   *
+   * @throws {Error} where somebody else wrote the record: overwriting it would hide an eviction, or fence the original
+   */
   async fence(): Promise<void> {
-    this.#entry = await writeHost(this.#store, this.host, this.#nonces)
+    for (;;) {
+      await this.refresh()
+      const entry = await rewrite(this.#store, this.host, this.#entry, this.#nonces)
+      if (!entry) continue
+      this.#entry = entry
+      return
+    }
   }
 
   /**
@@ -66,18 +80,26 @@ export class Registration {
   }
 }
 
-/** The nonce is noted before it is sent: a write of unknown outcome is still known as mine. */
-async function writeHost(store: Store, host: Host, nonces: Set<string>): Promise<Entry> {
+/**
+ * Undefined where it changed since it was `found`. The nonce is noted before it is sent: a write of unknown outcome is
+ * still known as mine.
+ */
+async function rewrite(
+  store: Store,
+  host: Host,
+  found: Entry | undefined,
+  nonces: Set<string>,
+): Promise<Entry | undefined> {
   const key = hostKey(host.id)
-  for (;;) {
-    const found = await store.get(key)
-    const nonce = randomUUID()
-    nonces.add(nonce)
-    const value = write({ name: host.name, generation: readHost(found)?.generation ?? 1, nonce })
-    const result = await store.commit({
-      require: [unchanged(key, found)],
-      write: [{ put: key, value }],
-    })
-    if (result.committed) return { key, value, revision: result.revision }
-  }
+  const nonce = randomUUID()
+  nonces.add(nonce)
+  const value = write({ name: host.name, generation: readHost(found)?.generation ?? 1, nonce })
+  const result = await store.commit({
+    require: [unchanged(key, found)],
+    write: [{ put: key, value }],
+  })
+  if (!result.committed) return undefined
+  // What was sent before this and has not committed never will.
+  for (const other of nonces) if (other !== nonce) nonces.delete(other)
+  return { key, value, revision: result.revision }
 }

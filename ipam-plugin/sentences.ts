@@ -25,6 +25,13 @@ export function outsidePool(address: Address, { subnet }: Pool): Refusal {
   )
 }
 
+export function networkOrBroadcast(address: Address, { subnet }: Pool): Refusal {
+  return new Refusal(
+    'address-reserved',
+    `Address ${formatAddress(address)} is the network or broadcast address of ${formatSubnet(subnet)}; choose another`,
+  )
+}
+
 /** Why an address cannot be had, from the record that stands there; undefined: a step for it is under way here. */
 export function inUse(address: Address, record: AddressRecord | undefined): Refusal {
   const text = formatAddress(address)

@@ -1,8 +1,9 @@
 import { Refusal } from '../shared/refusal.ts'
 import type { Store } from '../shared/store.ts'
 import { unchanged } from '../shared/store.ts'
-import { formatAddress, formatSubnet, usable } from './addresses.ts'
+import { contains, formatAddress, formatSubnet, usable } from './addresses.ts'
 import type { Address } from './addresses.ts'
+import { Candidates } from './candidates.ts'
 import { addressKey, poolKey } from './keys.ts'
 import { gatewayFor, withAux } from './pool-changes.ts'
 import type { Pool } from './pool-id.ts'
@@ -10,7 +11,7 @@ import type { Change, PoolTransactions } from './pool-transactions.ts'
 import { readAddress, readPool, write } from './records.ts'
 import type { AddressRecord, PoolRecord } from './records.ts'
 import type { Registration } from './registration.ts'
-import { inUse, unknownPool } from './sentences.ts'
+import { inUse, networkOrBroadcast, unknownPool } from './sentences.ts'
 
 /**
  * Gateway and auxiliary addresses: in the pool's record and as address keys, written in one transaction, so that
@@ -35,9 +36,11 @@ export class SharedAddresses {
   async gateway(pool: Pool, wanted: Address | undefined): Promise<Address> {
     return await this.#transactions.commit(() =>
       this.#share(pool, async record => {
-        const address = gatewayFor(record, wanted, pool) ?? (await this.#firstFree(pool))
+        const address = gatewayFor(record, wanted, pool) ?? (await this.#elect(pool))
         const by = record.gateway?.by ?? this.#registration.host.name
-        return [address, { ...record, gateway: { address: formatAddress(address), by } }]
+        const text = formatAddress(address)
+        const aux = record.aux.filter(other => other !== text)
+        return [address, { ...record, aux, gateway: { address: text, by } }]
       }),
     )
   }
@@ -55,8 +58,10 @@ export class SharedAddresses {
   ): Promise<Change<Address>> {
     const poolEntry = await this.#store.get(poolKey(pool.segment, pool.subnet))
     const before = readPool(poolEntry)
-    if (!poolEntry || !before) throw unknownPool(pool.id)
+    const mine = before?.users[this.#registration.host.id]?.pools ?? {}
+    if (!poolEntry || !before || !Object.hasOwn(mine, pool.id)) throw unknownPool(pool.id)
     const [address, after] = await choose(before)
+    if (!contains(usable(pool.subnet), address)) throw networkOrBroadcast(address, pool)
     const key = addressKey(pool.segment, address)
     const addressEntry = await this.#store.get(key)
     const current = readAddress(addressEntry)
@@ -75,15 +80,14 @@ export class SharedAddresses {
     }
   }
 
-  async #firstFree({ segment, subnet }: Pool): Promise<Address> {
-    const { family, first, last } = usable(subnet)
-    for (let value = first; value <= last; value++) {
-      const record = readAddress(await this.#store.get(addressKey(segment, { family, value })))
-      if (!record || record.state === 'idle') return { family, value }
-    }
+  /** The first address of the subnet that is free and not excluded. */
+  async #elect(pool: Pool): Promise<Address> {
+    const candidates = new Candidates(this.#store, { ...pool, subPool: undefined }, () => false)
+    const found = await candidates.next()
+    if (found) return { family: pool.subnet.family, value: found.value }
     throw new Refusal(
       'pool-full',
-      `There is no free address in ${formatSubnet(subnet)} for a gateway`,
+      `There is no free address in ${formatSubnet(pool.subnet)} for a gateway`,
     )
   }
 }

@@ -1,5 +1,4 @@
 import type { Range } from './addresses.ts'
-import { size } from './addresses.ts'
 import { addressOfKey } from './keys.ts'
 import { readAddress } from './records.ts'
 import type { Entry } from '../shared/store.ts'
@@ -7,11 +6,10 @@ import type { Entry } from '../shared/store.ts'
 /** An address to try, with what the store held for it when it was read. */
 export type Candidate = { readonly value: bigint; readonly entry: Entry | undefined }
 
-/** What one read of a window showed: what is free, what still rests, and how many are taken. */
+/** What one read of a window showed: what is free, and what still rests. */
 export type Sighting = {
   readonly free: readonly Candidate[]
   readonly resting: readonly (Candidate & { readonly until: number })[]
-  readonly taken: number
 }
 
 export const FIRST_WINDOW = 256n
@@ -56,6 +54,5 @@ export function look(
     if (!record || record.until <= now) free.push({ value, entry })
     else resting.push({ value, entry, until: record.until })
   }
-  const known = BigInt(free.length + resting.length)
-  return { free, resting, taken: Number(size(window) - known) }
+  return { free, resting }
 }

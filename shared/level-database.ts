@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Level } from 'level'
 import { OutcomeUnknown, StoreUnavailable } from './store.ts'
@@ -6,6 +6,13 @@ import { OutcomeUnknown, StoreUnavailable } from './store.ts'
 export type LevelWrite =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
   | { readonly type: 'del'; readonly key: string }
+
+type Queued = {
+  readonly writes: readonly LevelWrite[]
+  readonly sync: boolean
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
 
 const REOPEN_EVERY_MS = 1000
 
@@ -19,6 +26,8 @@ export class LevelDatabase {
   #level: Level | undefined
   #fault: unknown
   #reopening: Promise<void> = Promise.resolve()
+  readonly #queue: Queued[] = []
+  #writing: Promise<void> | undefined
 
   private constructor(folder: string, level: Level) {
     this.#folder = folder
@@ -41,23 +50,22 @@ export class LevelDatabase {
   }
 
   /**
-   * All of `writes` or none; with `sync`, on the disk before it returns.
+   * All of `writes` or none; with `sync`, on the disk before it returns. One batch is under way at a time, and those that
+   * come meanwhile make up the next: behind a write that failed nothing may be answered, as LevelDB's log ends there.
    *
    * @throws {OutcomeUnknown} the write failed on its way; the database is opened anew
    * @throws {StoreUnavailable}
    */
   async write(writes: readonly LevelWrite[], { sync }: { sync: boolean }): Promise<void> {
-    const level = this.#open()
-    try {
-      await level.batch([...writes], { sync })
-    } catch (cause) {
-      this.#failed(level, cause)
-      throw new OutcomeUnknown(`Cannot write to ${this.#folder}: ${reason(cause)}`, { cause })
-    }
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#queue.push({ writes, sync, resolve, reject })
+    this.#writing ??= this.#writeQueue()
+    await promise
   }
 
   async close(): Promise<void> {
     this.#stop.abort()
+    await this.#writing
     await this.#reopening
     const level = this.#level
     this.#level = undefined
@@ -70,6 +78,30 @@ export class LevelDatabase {
     throw new StoreUnavailable(`The state in ${this.#folder} cannot be used: ${why}`, {
       cause: this.#fault,
     })
+  }
+
+  async #writeQueue(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const group = this.#queue.splice(0)
+      try {
+        await this.#writeGroup(group)
+        for (const { resolve } of group) resolve()
+      } catch (error) {
+        for (const { reject } of group) reject(error)
+      }
+    }
+    this.#writing = undefined
+  }
+
+  async #writeGroup(group: readonly Queued[]): Promise<void> {
+    const level = this.#open()
+    const batch = group.flatMap(({ writes }) => writes)
+    try {
+      await level.batch(batch, { sync: group.some(({ sync }) => sync) })
+    } catch (cause) {
+      this.#failed(level, cause)
+      throw new OutcomeUnknown(`Cannot write to ${this.#folder}: ${reason(cause)}`, { cause })
+    }
   }
 
   #failed(level: Level, cause: unknown): void {
@@ -96,12 +128,22 @@ export class LevelDatabase {
 async function openLevel(folder: string): Promise<Level> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const level = new Level(folder, { cacheSize: 1 << 20, writeBufferSize: 1 << 20 })
+    const level = new Level(folder, {
+      cacheSize: 1 << 20,
+      writeBufferSize: 1 << 20,
+      createIfMissing: await isEmpty(folder),
+    })
     await level.open()
     return level
   } catch (cause) {
     throw new StoreUnavailable(`Cannot open the state in ${folder}: ${reason(cause)}`, { cause })
   }
+}
+
+/** A database that lost its index file is not a new one: opened as such, it would forget every address. */
+async function isEmpty(folder: string): Promise<boolean> {
+  const files = await readdir(folder)
+  return !files.some(name => /\.(log|ldb|sst)$/.test(name))
 }
 
 /** What stands against it and what would help, from the innermost error that knows. */
@@ -111,7 +153,7 @@ function reason(error: unknown): string {
     case 'LEVEL_LOCKED':
       return 'another process has it open; stop that one, or give this one a DATA_DIR of its own'
     case 'LEVEL_CORRUPTION':
-      return `it is corrupt (${message}); restore the folder from a backup, or move it away to start empty`
+      return `it is corrupt (${message}); stop every container that has its address from here, then restore the folder or move it away to start empty`
     case 'EACCES':
     case 'EROFS':
       return `it is not writable (${message}); make the folder writable, or set another DATA_DIR`

@@ -1,4 +1,7 @@
-/** The store port: all state that hosts share goes through these four methods, whatever stands behind them. */
+/**
+ * The store port: all state that hosts share goes through these methods, whatever stands behind them. Each answers or
+ * throws in bounded time, whatever hangs behind it; a commit that was cut off so is of unknown outcome.
+ */
 export interface Store {
   /** The entry of `key`, or undefined where there is none. */
   get(key: string): Promise<Entry | undefined>

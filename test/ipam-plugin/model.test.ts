@@ -1,7 +1,8 @@
 import fc from 'fast-check'
-import { t as file, test } from 'tap'
+import { t as file } from 'tap'
 import { DriverWorld, refusal } from './driver-world.ts'
 import { Model } from './model.ts'
+import { must, numberOf, Subject, textOf } from './model-subject.ts'
 
 file.setTimeout(120_000)
 
@@ -19,7 +20,7 @@ const RUNS = 150
 const EXCLUDES_LATE = false
 const SIZE = { minLength: 10, maxLength: 80, size: 'max' } as const
 
-test('any sequence of calls and restarts keeps what a naive model keeps', async t => {
+await file.test('any sequence of calls and restarts keeps what a naive model keeps', async t => {
   let steps = 0
   await fc.assert(
     fc.asyncProperty(worlds(), async ([world, sequence]) => {
@@ -30,7 +31,7 @@ test('any sequence of calls and restarts keeps what a naive model keeps', async 
   t.ok(steps > 0, `${steps} steps agree with the model`)
 })
 
-test('32 at once fill a /24 exactly, and what they release is available again', async t => {
+await file.test('32 at once fill a /24 exactly, and what they release is available again', async t => {
   const world = await DriverWorld.open()
   t.teardown(() => world.close())
   const pool = await world.requestPool('192.0.2.0/24', '', { 'berth.cooldown': '0' })
@@ -49,7 +50,7 @@ test('32 at once fill a /24 exactly, and what they release is available again', 
   t.equal(await refusal(world.endpoint(pool)), 'pool-full', 'and then no other')
 })
 
-test('32 at once who all want the same address: one gets it', async t => {
+await file.test('32 at once who all want the same address: one gets it', async t => {
   const world = await DriverWorld.open()
   t.teardown(() => world.close())
   const pool = await world.requestPool('192.0.2.0/24')
@@ -107,54 +108,6 @@ async function run({ length, rests }: World, sequence: readonly Step[]): Promise
     return sequence.length
   } finally {
     await driver.close()
-  }
-}
-
-/** The real driver, spoken to in the model's numbers. */
-class Subject {
-  readonly driver: DriverWorld
-  readonly ids: readonly string[]
-  readonly #subnet: string
-  readonly #cooldown: string
-
-  constructor(driver: DriverWorld, subnet: string, rests: boolean) {
-    const [, length] = subnet.split('/')
-    const half = `192.0.2.${2 ** (31 - Number(length))}/${Number(length) + 1}`
-    this.driver = driver
-    this.#subnet = subnet
-    this.#cooldown = rests ? '1h' : '0'
-    this.ids = [`default~${subnet}~-`, `default~${subnet}~${half}`]
-  }
-
-  id(pool: number): string {
-    return this.ids[pool] ?? ''
-  }
-
-  async requestPool(pool: number, exclude: readonly number[]): Promise<string> {
-    const range = this.id(pool).split('~')[2] ?? '-'
-    return await this.driver.requestPool(this.#subnet, range === '-' ? '' : range, {
-      'berth.cooldown': this.#cooldown,
-      'berth.exclude': exclude.map(textOf).join(','),
-    })
-  }
-
-  /** When released addresses have rested. */
-  async until(): Promise<ReadonlyMap<number, number>> {
-    const rows = await this.driver.view<{ addresses: { address: string; until?: number }[] }>(
-      '/v1/addresses',
-    )
-    return new Map(rows.addresses.map(({ address, until }) => [numberOf(address), until ?? 0]))
-  }
-
-  async mustBe(model: Model, after: Step): Promise<void> {
-    const what = JSON.stringify(after)
-    same(await this.driver.inState('used'), model.used.keys(), `used, after ${what}`)
-    same(await this.driver.inState('shared'), model.shared.keys(), `shared, after ${what}`)
-    same(await this.driver.inState('idle'), model.idle, `idle, after ${what}`)
-    const { pools } = await this.driver.view<{ pools: { here: { id: string }[] }[] }>('/v1/pools')
-    const here = pools.flatMap(pool => pool.here.map(({ id }) => id)).toSorted()
-    const wanted = this.ids.filter((_, i) => model.pool(i).there).toSorted()
-    must(String(here) === String(wanted), `pools ${here} instead of ${wanted}, after ${what}`)
   }
 }
 
@@ -218,12 +171,13 @@ async function gateway(
   model: Model,
 ): Promise<void> {
   const elected = at === undefined && model.gateway === undefined
-  const taken = model.used.size + [...model.shared.keys()].filter(model.isUsable).length
+  const out = new Set([...model.used.keys(), ...model.shared.keys(), ...model.pools.flatMap(one => [...one.excluded])])
+  const taken = [...out].filter(model.isUsable).length
   const full = elected && taken === model.size - 2 ? 'pool-full' : undefined
   const asked = subject.driver.gateway(subject.id(pool), at === undefined ? '' : textOf(at))
   if (!(await alike(asked, model.refusesGateway(pool, at) ?? full))) return
   const address = numberOf(await asked)
-  if (elected) must(model.isUsable(address) && !model.isTaken(address), `${address} elected`)
+  if (elected) must(model.isUsable(address) && !out.has(address), `${address} elected`)
   else must(address === (at ?? model.gateway), `gateway ${address} instead of ${at}`)
   model.gateway = address
   model.share(pool, address)
@@ -236,15 +190,6 @@ async function alike(asked: Promise<unknown>, code: string | undefined): Promise
   return refused === undefined
 }
 
-function same(found: readonly string[], wanted: Iterable<number>, what: string): void {
-  const numbers = Array.from(wanted).toSorted((a, b) => a - b)
-  must(String(found.map(numberOf)) === String(numbers), `${found} instead of ${numbers}: ${what}`)
-}
-
-function must(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new Error(what)
-}
-
 async function atOnce(width: number, count: number, job: () => Promise<string>): Promise<string[]> {
   const done: string[] = []
   let begun = 0
@@ -255,7 +200,6 @@ async function atOnce(width: number, count: number, job: () => Promise<string>):
   return done
 }
 
-const textOf = (address: number): string => `192.0.2.${address}`
-const numberOf = (address: string): number => Number(address.split('.')[3])
-const byNumber = (addresses: readonly string[]): string[] =>
-  addresses.toSorted((a, b) => numberOf(a) - numberOf(b))
+function byNumber(addresses: readonly string[]): string[] {
+  return addresses.toSorted((a, b) => numberOf(a) - numberOf(b))
+}
