@@ -56,7 +56,8 @@ async function life(t: Test, engine: Engine): Promise<void> {
     await engine.docker([verb, 'one'])
     await assertSameView(t, engine, verb)
   }
-  await engine.docker(['exec', 'two', '/busybox', 'kill', '1'])
+  // Detached, as it ends with the container.
+  await engine.docker(['exec', '-d', 'two', '/busybox', 'kill', '1'])
   await assertSameView(t, engine, 'an exit')
   await removeContainers(engine, ['one', 'two'])
   await assertSameView(t, engine, 'rm -f')

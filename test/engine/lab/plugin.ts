@@ -10,7 +10,7 @@ import { until } from './until.ts'
 export const PLUGIN = 'berth-ipam:latest'
 
 /** What `make plugins` leaves: config.json and rootfs. */
-export const BUILT = process.env['TRY_PLUGIN'] ?? join(DIST, 'berth-ipam')
+export const BUILT = join(DIST, 'berth-ipam')
 
 /** The managed plugin, installed in an engine. */
 export class Plugin {
