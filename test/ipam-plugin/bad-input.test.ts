@@ -1,4 +1,4 @@
-import { t as file, test } from 'tap'
+import { t as file } from 'tap'
 import type { Test } from 'tap'
 import { BAD_REQUESTS, POOL, SUBNET, WORLD } from './bad-requests.ts'
 import { GATEWAY, MAC } from './driver-world.ts'
@@ -14,7 +14,7 @@ const TEXTS = [
   { name: 'more than any request needs', text: ' '.repeat(2 << 20) },
 ]
 
-test('every bad request gets a sentence that helps, and changes nothing', async t => {
+await file.test('every bad request gets a sentence that helps, and changes nothing', async t => {
   const plugin = await preparedPlugin(t)
   const before = await state(plugin)
   for (const { name, method, body, says } of BAD_REQUESTS) {
@@ -26,7 +26,7 @@ test('every bad request gets a sentence that helps, and changes nothing', async 
   await serves(t, plugin)
 })
 
-test('a body that is no request gets an error, and allocates nothing', async t => {
+await file.test('a body that is no request gets an error, and allocates nothing', async t => {
   const plugin = await preparedPlugin(t)
   const before = await state(plugin)
   for (const method of ['RequestAddress', 'RequestPool', 'ReleaseAddress', 'ReleasePool']) {
@@ -40,7 +40,7 @@ test('a body that is no request gets an error, and allocates nothing', async t =
   await serves(t, plugin)
 })
 
-test('releases of what is not held are granted, and change nothing', async t => {
+await file.test('releases of what is not held are granted, and change nothing', async t => {
   const plugin = await preparedPlugin(t)
   const before = await state(plugin)
   const bodies = [
@@ -59,7 +59,7 @@ test('releases of what is not held are granted, and change nothing', async t => 
   await serves(t, plugin)
 })
 
-test('a full pool is refused, saying which', async t => {
+await file.test('a full pool is refused, saying which', async t => {
   const plugin = await preparedPlugin(t)
   const request = { PoolID: POOL, Address: '', Options: { [MAC]: '02:42:c0:00:02:09' } }
   for (let i = 0; i < 3; i++) await plugin.call('RequestAddress', request)
@@ -68,23 +68,26 @@ test('a full pool is refused, saying which', async t => {
   t.match(body['Err'], /192\.0\.2\.0\/29.*Remove containers, or use a larger subnet/)
 })
 
-test('bad settings: it does not start, and says all that is wrong with them', async t => {
-  const settings = {
-    DATA_DIR: 'here',
-    PLUGIN_SOCKET: 'ipam.sock',
-    LOG_LEVEL: 'loud',
-    DEFAULT_POOLS: '10.0.0.1/8,24',
-    ETCD_ENDPOINTS: 'http://192.0.2.1:2379',
-  }
-  const plugin = Plugin.launch(await makeFolder(), { settings })
-  t.teardown(() => plugin.remove())
-  t.equal(await plugin.ended(), 1)
-  t.match(plugin.errors, /DATA_DIR="here": Must be an absolute path/)
-  t.match(plugin.errors, /PLUGIN_SOCKET="ipam\.sock": Must be an absolute path/)
-  t.match(plugin.errors, /LOG_LEVEL="loud": Must be one of .*info/)
-  t.match(plugin.errors, /DEFAULT_POOLS="10\.0\.0\.1\/8,24": .*10\.0\.0\.0\/8/)
-  t.match(plugin.errors, /ETCD_ENDPOINTS: .*leave it empty/)
-})
+await file.test(
+  'bad settings: it does not start, and says all that is wrong with them',
+  async t => {
+    const settings = {
+      DATA_DIR: 'here',
+      PLUGIN_SOCKET: 'ipam.sock',
+      LOG_LEVEL: 'loud',
+      DEFAULT_POOLS: '10.0.0.1/8,24',
+      ETCD_ENDPOINTS: 'http://192.0.2.1:2379',
+    }
+    const plugin = Plugin.launch(await makeFolder(), { settings })
+    t.teardown(() => plugin.remove())
+    t.equal(await plugin.ended(), 1)
+    t.match(plugin.errors, /DATA_DIR="here": Must be an absolute path/)
+    t.match(plugin.errors, /PLUGIN_SOCKET="ipam\.sock": Must be an absolute path/)
+    t.match(plugin.errors, /LOG_LEVEL="loud": Must be one of .*info/)
+    t.match(plugin.errors, /DEFAULT_POOLS="10\.0\.0\.1\/8,24": .*10\.0\.0\.0\/8/)
+    t.match(plugin.errors, /ETCD_ENDPOINTS: .*leave it empty/)
+  },
+)
 
 for (const pools of [
   '10.0.0.0/8',
@@ -93,7 +96,7 @@ for (const pools of [
   '10.0.0.0/8,x',
   'fd00::/8,129',
 ]) {
-  test(`DEFAULT_POOLS=${pools} is refused`, async t => {
+  await file.test(`DEFAULT_POOLS=${pools} is refused`, async t => {
     const plugin = Plugin.launch(await makeFolder(), { settings: { DEFAULT_POOLS: pools } })
     t.teardown(() => plugin.remove())
     t.equal(await plugin.ended(), 1)

@@ -1,6 +1,6 @@
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { t as file, test } from 'tap'
+import { t as file } from 'tap'
 import type { Test } from 'tap'
 import { LevelDatabase } from '../../shared/level-database.ts'
 import { HELD, POOL, RANGE, requestEndpoint, requestPool, SUBNET } from './kill-scenarios.ts'
@@ -15,19 +15,22 @@ const WITHOUT_PRIVILEGES = ['/usr/bin/setpriv', '--bounding-set=-all', '--inh-ca
 const NO_HELP = 'bug: not every fault of the state says what would help'
 const UNREADABLE = '1 {"state":'
 
-test('a DATA_DIR that another process has open is named, and taken once that one ends', async t => {
-  const first = await withAddress(t)
-  const second = await Plugin.start(await makeFolder(), {
-    settings: { DATA_DIR: join(first.folder, 'data') },
-  })
-  t.teardown(() => second.remove())
-  await refuses(t, second, /db: another process has it open; stop that one, or .* DATA_DIR/)
-  t.equal((await requestEndpoint(first, '')).status, 200, 'the first goes on serving')
-  await first.end('SIGTERM')
-  await servesOnceOpen(t, second)
-})
+void file.test(
+  'a DATA_DIR that another process has open is named, and taken once that one ends',
+  async t => {
+    const first = await withAddress(t)
+    const second = await Plugin.start(await makeFolder(), {
+      settings: { DATA_DIR: join(first.folder, 'data') },
+    })
+    t.teardown(() => second.remove())
+    await refuses(t, second, /db: another process has it open; stop that one, or .* DATA_DIR/)
+    t.equal((await requestEndpoint(first, '')).status, 200, 'the first goes on serving')
+    await first.end('SIGTERM')
+    await servesOnceOpen(t, second)
+  },
+)
 
-test('a DATA_DIR that is not writable is named, and taken once it is', async t => {
+void file.test('a DATA_DIR that is not writable is named, and taken once it is', async t => {
   const folder = await makeFolder()
   const data = join(folder, 'data')
   await mkdir(data, { mode: 0o500 })
@@ -39,7 +42,7 @@ test('a DATA_DIR that is not writable is named, and taken once it is', async t =
   await servesOnceOpen(t, plugin)
 })
 
-test('a DATA_DIR that is a file is named, and taken once it is a folder', async t => {
+void file.test('a DATA_DIR that is a file is named, and taken once it is a folder', async t => {
   const folder = await makeFolder()
   await writeFile(join(folder, 'data'), 'not a folder')
   const plugin = await Plugin.start(folder)
@@ -56,33 +59,39 @@ for (const { name, what, damage, todo } of [
   { name: 'MANIFEST', what: 'changed', damage: flipped },
   { name: 'MANIFEST', what: 'gone', damage: () => undefined, todo: NO_HELP },
 ]) {
-  test(`a store whose ${name} is ${what} is left alone, and used again once it is mended`, async t => {
-    const { folder } = await ended(t)
-    const path = await fileOf(folder, name)
-    const good = await readFile(path)
-    const bad = damage(good)
-    await (bad === undefined ? rm(path) : writeFile(path, bad))
-    const plugin = await Plugin.start(folder)
-    t.teardown(() => plugin.remove())
-    await refuses(t, plugin, /Cannot open the state in .*data\/berth\/ipam\/db/)
-    await saysWhatHelps(t, plugin, todo)
-    await writeFile(path, good)
-    await servesOnceOpen(t, plugin)
-    t.strictSame(await used(plugin), [HELD, '192.0.2.5'], 'nothing is lost')
-  })
+  void file.test(
+    `a store whose ${name} is ${what} is left alone, and used again once it is mended`,
+    async t => {
+      const { folder } = await ended(t)
+      const path = await fileOf(folder, name)
+      const good = await readFile(path)
+      const bad = damage(good)
+      await (bad === undefined ? rm(path) : writeFile(path, bad))
+      const plugin = await Plugin.start(folder)
+      t.teardown(() => plugin.remove())
+      await refuses(t, plugin, /Cannot open the state in .*data\/berth\/ipam\/db/)
+      await saysWhatHelps(t, plugin, todo)
+      await writeFile(path, good)
+      await servesOnceOpen(t, plugin)
+      t.strictSame(await used(plugin), [HELD, '192.0.2.5'], 'nothing is lost')
+    },
+  )
 }
 
-test('a store whose log is damaged in the middle gives no used address again', async t => {
-  const { folder } = await ended(t)
-  const path = await fileOf(folder, '.log')
-  await writeFile(path, flipped(await readFile(path)))
-  const plugin = await Plugin.start(folder)
-  t.teardown(() => plugin.remove())
-  const { body } = await requestEndpoint(plugin, '')
-  const todo = 'bug: LevelDB drops the records it cannot read, and says nothing'
-  t.notMatch(body, { Address: `${HELD}/29` }, `${HELD} is in use`, { todo })
-  t.match(body, { Err: /corrupt.*restore the folder from a backup/ }, 'it says so', { todo })
-})
+void file.test(
+  'a store whose log is damaged in the middle gives no used address again',
+  async t => {
+    const { folder } = await ended(t)
+    const path = await fileOf(folder, '.log')
+    await writeFile(path, flipped(await readFile(path)))
+    const plugin = await Plugin.start(folder)
+    t.teardown(() => plugin.remove())
+    const { body } = await requestEndpoint(plugin, '')
+    const todo = 'bug: LevelDB drops the records it cannot read, and says nothing'
+    t.notMatch(body, { Address: `${HELD}/29` }, `${HELD} is in use`, { todo })
+    t.match(body, { Err: /corrupt.*restore the folder from a backup/ }, 'it says so', { todo })
+  },
+)
 
 for (const [key, todo] of [
   ['store/v1/pools/default/192.0.2.0/29', ''],
@@ -91,7 +100,7 @@ for (const [key, todo] of [
   [`journal/pools/${POOL}`, 'bug: the journal does not say which'],
   ['revision-of-store/', 'bug: the counter becomes NaN, and every revision the same'],
 ] as const) {
-  test(`an unreadable ${key} is named, and nothing is given`, async t => {
+  void file.test(`an unreadable ${key} is named, and nothing is given`, async t => {
     const { folder } = await ended(t)
     await write(folder, key, UNREADABLE)
     const plugin = await Plugin.start(folder)
@@ -105,7 +114,7 @@ for (const [key, todo] of [
   })
 }
 
-test('an unreadable identity is named and never made anew', async t => {
+void file.test('an unreadable identity is named and never made anew', async t => {
   const { folder } = await ended(t)
   const identity = join(folder, 'data', 'berth', 'host.json')
   await rename(identity, `${identity}.good`)

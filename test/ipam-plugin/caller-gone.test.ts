@@ -1,4 +1,4 @@
-import { t as file, test } from 'tap'
+import { t as file } from 'tap'
 import type { Test } from 'tap'
 import { GATEWAY, MAC } from './driver-world.ts'
 import { makeFolder, Plugin, TEST_MAIN } from './process.ts'
@@ -11,7 +11,7 @@ const SLOW_MS = 400
 /** Well inside the commit: after the request has arrived, before its answer is ready. */
 const HANG_UP_MS = 150
 
-test('an address whose caller hung up is idle again, and rests', async t => {
+void file.test('an address whose caller hung up is idle again, and rests', async t => {
   const plugin = await slowPlugin(t)
   await hangUp(t, plugin, 'RequestAddress', endpoint(''), 'caller-gone')
   t.strictSame(await states(plugin), { [HELD]: 'used', '192.0.2.5': 'idle' })
@@ -19,14 +19,14 @@ test('an address whose caller hung up is idle again, and rests', async t => {
   t.equal(body['Address'], '192.0.2.6/29', 'the next caller gets another')
 })
 
-test('a static address whose caller hung up can be asked for again', async t => {
+void file.test('a static address whose caller hung up can be asked for again', async t => {
   const plugin = await slowPlugin(t)
   await hangUp(t, plugin, 'RequestAddress', endpoint('192.0.2.2'), 'caller-gone')
   t.strictSame(await states(plugin), { [HELD]: 'used', '192.0.2.2': 'idle' })
   t.equal((await requestEndpoint(plugin, '192.0.2.2')).status, 200)
 })
 
-test('a first use of a pool whose caller hung up is undone', async t => {
+void file.test('a first use of a pool whose caller hung up is undone', async t => {
   const plugin = await slowPlugin(t)
   const body = poolRequest('198.51.100.0/24', '')
   await hangUp(t, plugin, 'RequestPool', body, 'caller-gone')
@@ -34,28 +34,31 @@ test('a first use of a pool whose caller hung up is undone', async t => {
   t.equal((await requestPool(plugin, '198.51.100.0/25', '')).status, 200, 'its place is free')
 })
 
-test('a second use of a pool whose caller hung up is not counted', async t => {
+void file.test('a second use of a pool whose caller hung up is not counted', async t => {
   const plugin = await slowPlugin(t)
   const body = { ...poolRequest(SUBNET, RANGE), Options: { 'berth.exclude': '192.0.2.6' } }
   await hangUp(t, plugin, 'RequestPool', body, 'caller-gone')
   t.strictSame(await networks(plugin), { [POOL]: 1 })
 })
 
-test('a gateway whose caller hung up stays with the pool: it can be asked for again', async t => {
-  const plugin = await slowPlugin(t)
-  const body = { PoolID: POOL, Address: '', Options: GATEWAY }
-  await hangUp(t, plugin, 'RequestAddress', body, 'ok')
-  const again = await plugin.call('RequestAddress', body)
-  t.equal(again.body['Address'], '192.0.2.1/29')
-})
+void file.test(
+  'a gateway whose caller hung up stays with the pool: it can be asked for again',
+  async t => {
+    const plugin = await slowPlugin(t)
+    const body = { PoolID: POOL, Address: '', Options: GATEWAY }
+    await hangUp(t, plugin, 'RequestAddress', body, 'ok')
+    const again = await plugin.call('RequestAddress', body)
+    t.equal(again.body['Address'], '192.0.2.1/29')
+  },
+)
 
-test('a release whose caller hung up is carried out', async t => {
+void file.test('a release whose caller hung up is carried out', async t => {
   const plugin = await slowPlugin(t)
   await hangUp(t, plugin, 'ReleaseAddress', { PoolID: POOL, Address: HELD }, 'ok')
   t.strictSame(await states(plugin), { [HELD]: 'idle' })
 })
 
-test("the engine's retry comes without its body: it allocates nothing", async t => {
+void file.test("the engine's retry comes without its body: it allocates nothing", async t => {
   const plugin = await slowPlugin(t)
   await hangUp(t, plugin, 'RequestAddress', endpoint(''), 'caller-gone')
   const retry = await plugin.post('IpamDriver.RequestAddress', '')
@@ -64,7 +67,7 @@ test("the engine's retry comes without its body: it allocates nothing", async t 
   t.strictSame(await states(plugin), { [HELD]: 'used', '192.0.2.5': 'idle' })
 })
 
-test('many callers who hang up at once leave nothing behind', async t => {
+void file.test('many callers who hang up at once leave nothing behind', async t => {
   const plugin = await slowPlugin(t)
   const begun = requests(plugin)
   const { body } = await requestPool(plugin, '198.51.100.0/24', '')
@@ -104,23 +107,18 @@ async function callAndHangUp(plugin: Plugin, method: string, body: object): Prom
   if (answer) throw new Error(`The answer came before the hang-up: ${JSON.stringify(answer)}`)
 }
 
-const endpoint = (Address: string) => ({
-  PoolID: POOL,
-  Address,
-  Options: { [MAC]: '02:42:c0:00:02:05' },
-})
+function endpoint(Address: string) {
+  return { PoolID: POOL, Address, Options: { [MAC]: '02:42:c0:00:02:05' } }
+}
 
-const poolRequest = (Pool: string, SubPool: string) => ({
-  AddressSpace: 'berth',
-  Pool,
-  SubPool,
-  Options: {},
-  V6: false,
-})
+function poolRequest(Pool: string, SubPool: string) {
+  return { AddressSpace: 'berth', Pool, SubPool, Options: {}, V6: false }
+}
 
 /** How many requests for an address the log has. */
-const requests = ({ log }: Plugin): number =>
-  log.filter(({ method }) => method === 'IpamDriver.RequestAddress').length
+function requests({ log }: Plugin): number {
+  return log.filter(({ method }) => method === 'IpamDriver.RequestAddress').length
+}
 
 async function states(plugin: Plugin): Promise<Record<string, string>> {
   const { body } = await plugin.view('/v1/addresses')

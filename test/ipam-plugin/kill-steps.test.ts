@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { t as file, test } from 'tap'
+import { t as file } from 'tap'
 import type { Test } from 'tap'
 import {
   HELD,
@@ -24,7 +24,7 @@ const NOTHING: Found = { addresses: {}, pools: {} }
 let total = 0
 
 for (const scenario of SCENARIOS) {
-  test(`killed at any step of ${scenario.name}, the plugin loses nothing`, async t => {
+  await file.test(`killed at any step of ${scenario.name}, the plugin loses nothing`, async t => {
     const folder = await prepare(scenario)
     t.teardown(() => rm(folder, { recursive: true, force: true }))
     const { start, calls } = await callsOf(folder, scenario)
@@ -42,22 +42,25 @@ for (const scenario of SCENARIOS) {
   })
 }
 
-test('killed at any step of the start that cleans up a claim, the plugin loses nothing', async t => {
-  const folder = await crashed()
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const calls = await callsOfStart(folder)
-  const steps = stepsOf(calls, 0)
-  await inParallel(steps, async step => {
-    const copy = await copyFolder(folder)
-    const killed = Plugin.launch(copy, killing(step))
-    t.equal(await killed.ended(), 'SIGKILL', `killed ${step.when} ${step.text}`)
-    await restarted(t, copy, { ...NOTHING, addresses: { '192.0.2.5': 'idle' } }, step.text)
-  })
-  total += steps.length
-  t.comment(`the start: ${steps.length} steps`)
-})
+await file.test(
+  'killed at any step of the start that cleans up a claim, the plugin loses nothing',
+  async t => {
+    const folder = await crashed()
+    t.teardown(() => rm(folder, { recursive: true, force: true }))
+    const calls = await callsOfStart(folder)
+    const steps = stepsOf(calls, 0)
+    await inParallel(steps, async step => {
+      const copy = await copyFolder(folder)
+      const killed = Plugin.launch(copy, killing(step))
+      t.equal(await killed.ended(), 'SIGKILL', `killed ${step.when} ${step.text}`)
+      await restarted(t, copy, { ...NOTHING, addresses: { '192.0.2.5': 'idle' } }, step.text)
+    })
+    total += steps.length
+    t.comment(`the start: ${steps.length} steps`)
+  },
+)
 
-test('the steps are counted', async t => {
+await file.test('the steps are counted', async t => {
   t.comment(`killed at ${total} steps in all, before and after each call of store and journal`)
   t.ok(total > 100)
 })
@@ -121,10 +124,12 @@ function stepsOf(calls: readonly string[], start: number): Step[] {
   ])
 }
 
-const killing = ({ call, when }: Step) => ({
-  main: TEST_MAIN,
-  settings: { KILL_AT: `${call}:${when}` },
-})
+function killing({ call, when }: Step) {
+  return {
+    main: TEST_MAIN,
+    settings: { KILL_AT: `${call}:${when}` },
+  }
+}
 
 async function cutOff(t: Test, folder: string, scenario: Scenario, step: Step, kept: boolean) {
   const copy = await copyFolder(folder)

@@ -2,32 +2,35 @@ import { lstat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { t as file, test } from 'tap'
+import { t as file } from 'tap'
 import { GATEWAY } from './driver-world.ts'
 import { HELD, POOL, RANGE, requestEndpoint, requestPool, SUBNET } from './kill-scenarios.ts'
 import { makeFolder, Plugin } from './process.ts'
 
 file.setTimeout(60_000)
 
-test('the plugin presents itself as the engine expects, before its state is read', async t => {
-  const plugin = await Plugin.start(await makeFolder())
-  t.teardown(() => plugin.remove())
-  const answers = await Promise.all(
-    ['Plugin.Activate', 'GetCapabilities', 'GetDefaultAddressSpaces'].map(method =>
-      plugin.call(method),
-    ),
-  )
-  t.strictSame(
-    answers.map(({ body }) => body),
-    [
-      { Implements: ['IpamDriver'] },
-      { RequiresMACAddress: true, RequiresRequestReplay: false },
-      { LocalDefaultAddressSpace: 'berth', GlobalDefaultAddressSpace: 'berth' },
-    ],
-  )
-})
+await file.test(
+  'the plugin presents itself as the engine expects, before its state is read',
+  async t => {
+    const plugin = await Plugin.start(await makeFolder())
+    t.teardown(() => plugin.remove())
+    const answers = await Promise.all(
+      ['Plugin.Activate', 'GetCapabilities', 'GetDefaultAddressSpaces'].map(method =>
+        plugin.call(method),
+      ),
+    )
+    t.strictSame(
+      answers.map(({ body }) => body),
+      [
+        { Implements: ['IpamDriver'] },
+        { RequiresMACAddress: true, RequiresRequestReplay: false },
+        { LocalDefaultAddressSpace: 'berth', GlobalDefaultAddressSpace: 'berth' },
+      ],
+    )
+  },
+)
 
-test('only the owner may use its sockets', async t => {
+await file.test('only the owner may use its sockets', async t => {
   const plugin = await Plugin.start(await makeFolder())
   t.teardown(() => plugin.remove())
   await plugin.view('/healthz')
@@ -37,27 +40,30 @@ test('only the owner may use its sockets', async t => {
   }
 })
 
-test('each request is one line of JSON, with method, pool, address, outcome and duration', async t => {
-  const plugin = await Plugin.start(await makeFolder())
-  t.teardown(() => plugin.remove())
-  await requestPool(plugin, SUBNET, RANGE)
-  await requestEndpoint(plugin, HELD)
-  await requestEndpoint(plugin, HELD)
-  await plugin.call('ReleaseAddress', { PoolID: POOL, Address: HELD })
-  await plugin.call('ReleasePool', { PoolID: POOL })
-  await plugin.logged(({ method }) => method === 'IpamDriver.ReleasePool')
-  const lines = plugin.log.filter(({ msg }) => msg === 'request')
-  t.match(lines, [
-    { method: 'IpamDriver.RequestPool', pool: POOL, outcome: 'ok', ms: Number },
-    { method: 'IpamDriver.RequestAddress', pool: POOL, address: HELD, outcome: 'ok', ms: Number },
-    { method: 'IpamDriver.RequestAddress', pool: POOL, outcome: 'address-in-use', why: HELD },
-    { method: 'IpamDriver.ReleaseAddress', pool: POOL, address: HELD, outcome: 'ok', ms: Number },
-    { method: 'IpamDriver.ReleasePool', pool: POOL, outcome: 'ok', ms: Number },
-  ])
-  t.equal(lines.length, 5, 'one line a request')
-})
+await file.test(
+  'each request is one line of JSON, with method, pool, address, outcome and duration',
+  async t => {
+    const plugin = await Plugin.start(await makeFolder())
+    t.teardown(() => plugin.remove())
+    await requestPool(plugin, SUBNET, RANGE)
+    await requestEndpoint(plugin, HELD)
+    await requestEndpoint(plugin, HELD)
+    await plugin.call('ReleaseAddress', { PoolID: POOL, Address: HELD })
+    await plugin.call('ReleasePool', { PoolID: POOL })
+    await plugin.logged(({ method }) => method === 'IpamDriver.ReleasePool')
+    const lines = plugin.log.filter(({ msg }) => msg === 'request')
+    t.match(lines, [
+      { method: 'IpamDriver.RequestPool', pool: POOL, outcome: 'ok', ms: Number },
+      { method: 'IpamDriver.RequestAddress', pool: POOL, address: HELD, outcome: 'ok', ms: Number },
+      { method: 'IpamDriver.RequestAddress', pool: POOL, outcome: 'address-in-use', why: HELD },
+      { method: 'IpamDriver.ReleaseAddress', pool: POOL, address: HELD, outcome: 'ok', ms: Number },
+      { method: 'IpamDriver.ReleasePool', pool: POOL, outcome: 'ok', ms: Number },
+    ])
+    t.equal(lines.length, 5, 'one line a request')
+  },
+)
 
-test('a request that is too long to be read is logged as well', async t => {
+await file.test('a request that is too long to be read is logged as well', async t => {
   const plugin = await Plugin.start(await makeFolder())
   t.teardown(() => plugin.remove())
   await plugin.post('IpamDriver.RequestPool', ' '.repeat(2 << 20))
@@ -69,7 +75,7 @@ test('a request that is too long to be read is logged as well', async t => {
   })
 })
 
-test('an operator sees addresses and pools, and whether the plugin is well', async t => {
+await file.test('an operator sees addresses and pools, and whether the plugin is well', async t => {
   const plugin = await Plugin.start(await makeFolder())
   t.teardown(() => plugin.remove())
   await requestPool(plugin, SUBNET, RANGE)
@@ -99,7 +105,7 @@ test('an operator sees addresses and pools, and whether the plugin is well', asy
   t.match(body['error'], /\/v2\/addresses.*\/v1\/addresses/, 'it says which views there are')
 })
 
-test('a socket that a dead process left is taken over', async t => {
+await file.test('a socket that a dead process left is taken over', async t => {
   const first = await Plugin.start(await makeFolder())
   await first.end('SIGKILL')
   t.ok(await lstat(join(first.folder, 'ipam.sock')), 'it is still there')
@@ -108,7 +114,7 @@ test('a socket that a dead process left is taken over', async t => {
   t.equal((await second.call('GetCapabilities')).status, 200)
 })
 
-test('a socket that a living process serves is left to it', async t => {
+await file.test('a socket that a living process serves is left to it', async t => {
   const folder = await makeFolder()
   const server = createServer().listen(join(folder, 'ipam.sock'))
   await once(server, 'listening')
@@ -119,7 +125,7 @@ test('a socket that a living process serves is left to it', async t => {
   t.match(plugin.errors, /Cannot listen at .*ipam\.sock: another process serves it/)
 })
 
-test('a file that is no socket is left alone', async t => {
+await file.test('a file that is no socket is left alone', async t => {
   const folder = await makeFolder()
   await writeFile(join(folder, 'ipam.sock'), 'precious')
   const plugin = Plugin.launch(folder, {})

@@ -31,24 +31,27 @@ await file.test('any sequence of calls and restarts keeps what a naive model kee
   t.ok(steps > 0, `${steps} steps agree with the model`)
 })
 
-await file.test('32 at once fill a /24 exactly, and what they release is available again', async t => {
-  const world = await DriverWorld.open()
-  t.teardown(() => world.close())
-  const pool = await world.requestPool('192.0.2.0/24', '', { 'berth.cooldown': '0' })
-  const shared = [await world.gateway(pool), await world.aux(pool, '192.0.2.77')]
-  const all = Array.from({ length: 254 }, (_, i) => `192.0.2.${i + 1}`)
-  const room = all.filter(address => !shared.includes(address))
+await file.test(
+  '32 at once fill a /24 exactly, and what they release is available again',
+  async t => {
+    const world = await DriverWorld.open()
+    t.teardown(() => world.close())
+    const pool = await world.requestPool('192.0.2.0/24', '', { 'berth.cooldown': '0' })
+    const shared = [await world.gateway(pool), await world.aux(pool, '192.0.2.77')]
+    const all = Array.from({ length: 254 }, (_, i) => `192.0.2.${i + 1}`)
+    const room = all.filter(address => !shared.includes(address))
 
-  const given = await atOnce(32, room.length, () => world.endpoint(pool))
-  t.strictSame(byNumber(given), room, 'each address that is left was given once')
-  t.equal(await refusal(world.endpoint(pool)), 'pool-full', 'the next is refused')
+    const given = await atOnce(32, room.length, () => world.endpoint(pool))
+    t.strictSame(byNumber(given), room, 'each address that is left was given once')
+    t.equal(await refusal(world.endpoint(pool)), 'pool-full', 'the next is refused')
 
-  const back = given.filter((_, i) => i % 3 === 0)
-  await Promise.all(back.map(address => world.release(pool, address)))
-  const again = await atOnce(32, back.length, () => world.endpoint(pool))
-  t.strictSame(byNumber(again), byNumber(back), 'just those that were released are given again')
-  t.equal(await refusal(world.endpoint(pool)), 'pool-full', 'and then no other')
-})
+    const back = given.filter((_, i) => i % 3 === 0)
+    await Promise.all(back.map(address => world.release(pool, address)))
+    const again = await atOnce(32, back.length, () => world.endpoint(pool))
+    t.strictSame(byNumber(again), byNumber(back), 'just those that were released are given again')
+    t.equal(await refusal(world.endpoint(pool)), 'pool-full', 'and then no other')
+  },
+)
 
 await file.test('32 at once who all want the same address: one gets it', async t => {
   const world = await DriverWorld.open()
@@ -155,10 +158,11 @@ async function request(pool: number, subject: Subject, model: Model): Promise<vo
   const asked = subject.driver.endpoint(subject.id(pool))
   if (!(await alike(asked, model.pool(pool).networks === 0 ? 'unknown-pool' : full))) return
   const address = numberOf(await asked)
-  if (fresh.length > 0) must(fresh.includes(address), `${address} given, not one of ${fresh}`)
+  if (fresh.length > 0)
+    must(fresh.includes(address), `${address} given, not one of ${String(fresh)}`)
   else {
     const longest = Math.min(...resting.map(one => until.get(one) ?? 0))
-    must(resting.includes(address), `${address} given, not one of the resting ${resting}`)
+    must(resting.includes(address), `${address} given, not one of the resting ${String(resting)}`)
     must(until.get(address) === longest, `${address} given, which has not rested longest`)
   }
   model.give(pool, address)
@@ -171,7 +175,11 @@ async function gateway(
   model: Model,
 ): Promise<void> {
   const elected = at === undefined && model.gateway === undefined
-  const out = new Set([...model.used.keys(), ...model.shared.keys(), ...model.pools.flatMap(one => [...one.excluded])])
+  const out = new Set([
+    ...model.used.keys(),
+    ...model.shared.keys(),
+    ...model.pools.flatMap(one => [...one.excluded]),
+  ])
   const taken = [...out].filter(model.isUsable).length
   const full = elected && taken === model.size - 2 ? 'pool-full' : undefined
   const asked = subject.driver.gateway(subject.id(pool), at === undefined ? '' : textOf(at))

@@ -80,11 +80,16 @@ export class Model {
     if (this.pool(index).networks === 0) return 'unknown-pool'
     if (address === undefined) return undefined
     if (this.gateway !== undefined && this.gateway !== address) return 'pool-conflict'
-    return this.used.has(address) ? 'address-in-use' : undefined
+    return this.refusesShared(address)
   }
 
   refusesAux(index: number, address: number): string | undefined {
-    if (this.pool(index).networks === 0) return 'unknown-pool'
+    return this.pool(index).networks === 0 ? 'unknown-pool' : this.refusesShared(address)
+  }
+
+  /** Gateways and auxiliary addresses are shared, and may be excluded from dynamic picks. */
+  refusesShared(address: number): string | undefined {
+    if (!this.isUsable(address)) return 'address-reserved'
     return this.used.has(address) ? 'address-in-use' : undefined
   }
 

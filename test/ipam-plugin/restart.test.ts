@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { t as file, test } from 'tap'
+import { t as file } from 'tap'
 import type { Test } from 'tap'
 import { HELD, POOL, RANGE, requestEndpoint, requestPool, SUBNET } from './kill-scenarios.ts'
 import { makeFolder, Plugin, TEST_MAIN } from './process.ts'
@@ -7,7 +7,7 @@ import { makeFolder, Plugin, TEST_MAIN } from './process.ts'
 file.setTimeout(60_000)
 
 for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-  test(`after ${signal} within one boot, containers keep their addresses`, async t => {
+  await file.test(`after ${signal} within one boot, containers keep their addresses`, async t => {
     const plugin = await again(t, await holding(t), signal, 'boot-1')
     t.match(await states(plugin), { [HELD]: 'used', '192.0.2.5': 'used' })
     const { body } = await requestEndpoint(plugin, '')
@@ -16,7 +16,7 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     t.match(await states(plugin), { [HELD]: 'idle' }, 'and they can be released')
   })
 
-  test(`after ${signal} and a reboot, no container runs: addresses rest`, async t => {
+  await file.test(`after ${signal} and a reboot, no container runs: addresses rest`, async t => {
     const plugin = await again(t, await holding(t), signal, 'boot-2')
     t.match(await states(plugin), { [HELD]: 'idle', '192.0.2.5': 'idle' })
     const { body } = await requestEndpoint(plugin, '')
@@ -27,18 +27,21 @@ for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
   })
 }
 
-test('after a reboot, networks are still there, each as often as the engine has it', async t => {
-  const first = await holding(t)
-  await requestPool(first, SUBNET, RANGE)
-  const plugin = await again(t, first, 'SIGKILL', 'boot-2')
-  await plugin.call('ReleasePool', { PoolID: POOL })
-  t.equal((await requestEndpoint(plugin, '')).status, 200, 'one network is left')
-  await release(plugin, '192.0.2.6')
-  await plugin.call('ReleasePool', { PoolID: POOL })
-  t.equal((await requestEndpoint(plugin, '')).status, 500, 'and now none')
-})
+await file.test(
+  'after a reboot, networks are still there, each as often as the engine has it',
+  async t => {
+    const first = await holding(t)
+    await requestPool(first, SUBNET, RANGE)
+    const plugin = await again(t, first, 'SIGKILL', 'boot-2')
+    await plugin.call('ReleasePool', { PoolID: POOL })
+    t.equal((await requestEndpoint(plugin, '')).status, 200, 'one network is left')
+    await release(plugin, '192.0.2.6')
+    await plugin.call('ReleasePool', { PoolID: POOL })
+    t.equal((await requestEndpoint(plugin, '')).status, 500, 'and now none')
+  },
+)
 
-test('a host keeps its identity', async t => {
+await file.test('a host keeps its identity', async t => {
   const first = await holding(t)
   const { host } = await first.logged(({ msg }) => msg === 'ready')
   const second = await again(t, first, 'SIGKILL', 'boot-2')
@@ -46,23 +49,26 @@ test('a host keeps its identity', async t => {
   t.equal((await second.logged(({ msg }) => msg === 'ready'))['host'], host)
 })
 
-test('SIGTERM: requests under way are answered, new ones are not taken, and it exits with 0', async t => {
-  const plugin = await start(t, await makeFolder(), { BOOT: 'boot-1', COMMIT_MS: '1000' })
-  const pool = requestPool(plugin, SUBNET, RANGE)
-  await plugin.logged(({ msg }) => msg === 'ready')
-  await underWay()
-  const started = performance.now()
-  const exited = plugin.end('SIGTERM')
-  await underWay()
-  await t.rejects(plugin.call('GetCapabilities'), 'nobody is connected any more')
-  t.equal((await pool).status, 200, 'what was under way is answered')
-  t.equal(await exited, 0, 'it exits with 0')
-  t.ok(performance.now() - started < 10_000, 'before the engine kills it')
-  const next = await start(t, plugin.folder, { BOOT: 'boot-1' })
-  t.equal((await requestEndpoint(next, '')).status, 200, 'and what was answered is there')
-})
+await file.test(
+  'SIGTERM: requests under way are answered, new ones are not taken, and it exits with 0',
+  async t => {
+    const plugin = await start(t, await makeFolder(), { BOOT: 'boot-1', COMMIT_MS: '1000' })
+    const pool = requestPool(plugin, SUBNET, RANGE)
+    await plugin.logged(({ msg }) => msg === 'ready')
+    await underWay()
+    const started = performance.now()
+    const exited = plugin.end('SIGTERM')
+    await underWay()
+    await t.rejects(plugin.call('GetCapabilities'), 'nobody is connected any more')
+    t.equal((await pool).status, 200, 'what was under way is answered')
+    t.equal(await exited, 0, 'it exits with 0')
+    t.ok(performance.now() - started < 10_000, 'before the engine kills it')
+    const next = await start(t, plugin.folder, { BOOT: 'boot-1' })
+    t.equal((await requestEndpoint(next, '')).status, 200, 'and what was answered is there')
+  },
+)
 
-test('SIGTERM with an idle connection of the engine: it exits at once', async t => {
+await file.test('SIGTERM with an idle connection of the engine: it exits at once', async t => {
   const plugin = await start(t, await makeFolder(), { BOOT: 'boot-1' })
   await plugin.call('GetCapabilities')
   const started = performance.now()
@@ -70,7 +76,7 @@ test('SIGTERM with an idle connection of the engine: it exits at once', async t 
   t.ok(performance.now() - started < 3000, 'a connection that is only kept does not hold it up')
 })
 
-test('SIGTERM while the state cannot be opened: it exits with 0', async t => {
+await file.test('SIGTERM while the state cannot be opened: it exits with 0', async t => {
   const first = await holding(t)
   const settings = { DATA_DIR: `${first.folder}/data` }
   const second = await Plugin.start(await makeFolder(), { settings })
