@@ -23,9 +23,9 @@ export async function allocateAny(
   endpoint: Endpoint,
   caller: AbortSignal,
 ): Promise<Address> {
-  const deadline = AbortSignal.timeout(DEADLINE_MS)
+  const deadline = performance.now() + DEADLINE_MS
   for (;;) {
-    if (deadline.aborted) throw contended(here.pool)
+    if (performance.now() > deadline) throw contended(here.pool)
     const candidate = await here.candidates.next()
     if (!candidate && claims.unsettled) {
       await settle()

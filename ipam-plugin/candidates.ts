@@ -24,6 +24,8 @@ export class Candidates {
   readonly #isTaken: (key: string) => boolean
   #position: bigint
   #found = 0
+  /** Changes when what was read ahead is forgotten: a read that began before is thrown away. */
+  #turn = 0
   #ready: Candidate[] = []
   #reading: Promise<boolean> | undefined
 
@@ -47,6 +49,7 @@ export class Candidates {
 
   /** Begins anew at the start of the range, and reads again whatever was read ahead. */
   forget(): void {
+    this.#turn += 1
     this.#ready = []
     this.#found = 0
     this.#position = startOf(this.#pool)
@@ -55,6 +58,7 @@ export class Candidates {
   /** @throws {Refusal} after some time of reading windows without a free address */
   async #read(): Promise<boolean> {
     if (this.#found >= TURN_BACK_AFTER) this.forget()
+    const turn = this.#turn
     const ranges = await this.#ranges()
     const total = ranges.reduce((sum, range) => sum + size(range), 0n)
     const deadline = AbortSignal.timeout(SEARCH_MS)
@@ -65,6 +69,7 @@ export class Candidates {
       const window = windowAt(ranges, this.#position, atMost)
       if (!window) break
       const sighting = await this.#look(window)
+      if (turn !== this.#turn) return true
       this.#position = window.last + 1n
       seen += size(window)
       this.#found += sighting.free.length

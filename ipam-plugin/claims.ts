@@ -45,8 +45,8 @@ export class Claims {
   readonly #registration: Registration
   /** Keys with a step under way; nobody else may touch them before it ends. */
   readonly #busy = new Set<string>()
-  /** Operations that ended badly in this life of the process: their entries are settled, whatever they say. */
-  readonly #failed = new Set<string>()
+  /** Entries, by key, of steps that ended badly in this life of the process: they are settled, whatever the journal says. */
+  readonly #failed = new Map<string, AddressEntry>()
 
   constructor(store: Store, journal: Journal, registration: Registration) {
     this.#store = store
@@ -56,7 +56,7 @@ export class Claims {
 
   /** Whether this host has anything to do with the address: then it is not to be tried. */
   isTaken(key: string): boolean {
-    return this.#busy.has(key) || this.#journal.address(key) !== undefined
+    return this.#busy.has(key) || this.#failed.has(key) || this.#journal.address(key) !== undefined
   }
 
   /**
@@ -75,13 +75,7 @@ export class Claims {
     if (this.isTaken(key)) return { lostTo: undefined, doubtful: false }
     const entry = this.#newEntry(pool.id)
     return await this.#exclusively(key, entry, async () => {
-      await this.#journal.writeAddress(key, entry)
-      // Whoever leaves the pool looks for entries only after it is no longer joined: one of us sees the other.
-      if (!isJoined()) {
-        await this.#journal.writeAddress(key, undefined)
-        throw unknownPool(pool.id)
-      }
-      const lost = await this.#claim(key, entry, read, endpoint)
+      const lost = await this.#claim(key, entry, isJoined, read, endpoint)
       if (lost) return lost
       // One turn of the event loop, so that a hang-up which has already arrived is seen before the answer is begun.
       await turn()
@@ -114,7 +108,7 @@ export class Claims {
       } catch (error) {
         if (!isOutage(error)) throw error
         await this.#journal.writeAddress(key, { ...entry, state: 'releasing' }, { sync: true })
-        this.#failed.add(entry.op)
+        this.#failed.set(key, entry)
         return 'queued'
       }
     })
@@ -130,37 +124,56 @@ export class Claims {
    * delivered, addresses of an earlier boot released.
    */
   async settle(cooldownOf: (pool: PoolId) => number): Promise<void> {
-    const failed = new Set(this.#failed)
-    const left: [string, AddressEntry][] = []
+    const left = new Map([...this.#failed].filter(([key]) => !this.#busy.has(key)))
     for await (const [key, entry] of this.#journal.addresses()) {
-      if (this.#busy.has(key)) failed.delete(entry.op)
-      else if (this.#isOver(entry)) left.push([key, entry])
+      if (this.#isOver(key, entry) && !this.#busy.has(key)) left.set(key, entry)
     }
+    if (left.size === 0) return
     // Whatever was sent under the old fence and has not committed by now never will; only now a read can be trusted.
-    if (left.length > 0) await this.#registration.fence()
-    for (let i = 0; i < left.length; i += SETTLE_AT_ONCE) {
-      const some = left.slice(i, i + SETTLE_AT_ONCE)
+    await this.#registration.fence()
+    const entries = [...left]
+    for (let i = 0; i < entries.length; i += SETTLE_AT_ONCE) {
+      const some = entries.slice(i, i + SETTLE_AT_ONCE)
       await Promise.all(
         some.map(([key, entry]) => this.#settle(key, entry, cooldownOf(entry.pool))),
       )
     }
-    for (const op of failed) this.#failed.delete(op)
   }
 
   async #settle(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
-    if (this.#busy.has(key) || this.#journal.address(key)?.op !== entry.op) return
+    const now = this.#journal.address(key)
+    if (this.#busy.has(key) || (now && now.op !== entry.op)) return
     await this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
+    if (this.#failed.get(key)?.op === entry.op) this.#failed.delete(key)
   }
 
-  #isOver({ state, boot, op }: AddressEntry): boolean {
-    return state !== 'held' || boot !== this.#registration.host.boot || this.#failed.has(op)
+  #isOver(key: string, { state, boot, op }: AddressEntry): boolean {
+    if (state !== 'held' || boot !== this.#registration.host.boot) return true
+    return this.#failed.get(key)?.op === op
   }
 
-  async #claim(key: string, entry: AddressEntry, read: Entry | undefined, endpoint: Endpoint) {
-    const lost = await this.#commitClaim(key, entry, read, endpoint)
-    if (lost?.doubtful) this.#failed.add(entry.op)
-    else if (lost) await this.#journal.writeAddress(key, undefined)
-    else await this.#journal.writeAddress(key, { ...entry, state: 'held' })
+  async #claim(
+    key: string,
+    entry: AddressEntry,
+    isJoined: () => boolean,
+    read: Entry | undefined,
+    endpoint: Endpoint,
+  ): Promise<Lost | undefined> {
+    const noting = this.#journal.writeAddress(key, entry)
+    if (!this.#journal.isOneLogWithStore) await noting
+    // Whoever leaves the pool looks for entries only after it is no longer joined: one of us sees the other.
+    if (!isJoined()) {
+      await noting
+      await this.#journal.writeAddress(key, undefined)
+      throw unknownPool(entry.pool)
+    }
+    const claiming = this.#commitClaim(key, entry, read, endpoint)
+    const [noted, claimed] = await Promise.allSettled([noting, claiming])
+    if (noted.status === 'rejected') throw noted.reason
+    if (claimed.status === 'rejected') throw claimed.reason
+    const lost = claimed.value
+    if (lost?.doubtful) this.#failed.set(key, entry)
+    else await this.#journal.writeAddress(key, lost ? undefined : { ...entry, state: 'held' })
     return lost
   }
 
@@ -170,14 +183,13 @@ export class Claims {
     read: Entry | undefined,
     endpoint: Endpoint,
   ): Promise<Lost | undefined> {
-    const deadline = AbortSignal.timeout(DEADLINE_MS)
     const isMine = (current: ReadonlyMap<string, Entry>) => opOf(current.get(key)) === entry.op
     for (;;) {
       const transaction = {
         require: [unchanged(key, read), this.#registration.condition()],
         write: [{ put: key, value: write(this.#usedRecord(entry, endpoint)) }],
       }
-      const result = await commitFirmly(this.#store, transaction, isMine, deadline)
+      const result = await commitFirmly(this.#store, transaction, isMine, DEADLINE_MS)
       if (result.committed) return undefined
       const now = result.current.get(key)
       if (now?.revision !== read?.revision) return { lostTo: now, doubtful: result.doubtful }
@@ -188,13 +200,12 @@ export class Claims {
   /** Makes the record idle if it is still this claim's; else it is not ours to touch. */
   async #takeBack(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
     await this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
-    const deadline = AbortSignal.timeout(DEADLINE_MS)
     for (;;) {
       const found = await this.#store.get(key)
       if (opOf(found) !== entry.op) break
       const value = write({ state: 'idle', until: Date.now() + cooldownMs })
       const transaction = { require: [unchanged(key, found)], write: [{ put: key, value }] }
-      const result = await commitFirmly(this.#store, transaction, () => false, deadline)
+      const result = await commitFirmly(this.#store, transaction, () => false, DEADLINE_MS)
       if (result.committed) break
     }
     await this.#journal.writeAddress(key, undefined)
@@ -205,7 +216,7 @@ export class Claims {
     try {
       return await step()
     } catch (error) {
-      if (!(error instanceof Refusal)) this.#failed.add(entry.op)
+      if (!(error instanceof Refusal)) this.#failed.set(key, entry)
       throw error
     } finally {
       this.#busy.delete(key)

@@ -3,7 +3,7 @@ import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import * as v from '@badrap/valita'
 
-const identity = v.object({ id: v.string() })
+const identity = v.object({ id: v.string().assert(id => id !== '', 'an empty id') })
 
 /**
  * This host's identity: a random id, made at the first start and kept, whatever the host's name becomes.
@@ -15,7 +15,7 @@ export async function hostId(file: string): Promise<string> {
     return (await read(file)) ?? (await make(file))
   } catch (cause) {
     throw new Error(
-      `Cannot read or make the host's identity ${file}: ${(cause as Error).message}`,
+      `Cannot read or make the host's identity ${file}: ${(cause as Error).message}; restore the file from a backup, or make its folder writable`,
       {
         cause,
       },

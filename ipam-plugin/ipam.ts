@@ -5,7 +5,7 @@ import { PoolTransactions } from './pool-transactions.ts'
 import { Pools } from './pools.ts'
 import type { DefaultPool } from './pools.ts'
 import { Registration } from './registration.ts'
-import type { Host } from './registration.ts'
+import type { Host } from './host.ts'
 import { SharedAddresses } from './shared-addresses.ts'
 
 /** Everything that answers the engine, once it has started. */

@@ -5,6 +5,12 @@ import type { PoolId } from './pool-id.ts'
  * at once and from memory or disk of this host, never from the store.
  */
 export interface Journal {
+  /**
+   * Whether no commit of the store can overtake what was written here before, so that it need not be waited for: both
+   * are one log. Otherwise a write must be done before the commit that it is for is sent.
+   */
+  readonly isOneLogWithStore: boolean
+
   /** The entry for an address, by its key in the store. */
   address(key: string): AddressEntry | undefined
 

@@ -22,14 +22,16 @@ const poolEntry: v.Type<PoolEntry> = v.object({
 })
 
 /**
- * The journal in LevelDB. On a single host it stands in the store's own database: both share one log, so that whatever
- * the store has synced, the intents that were written before it are synced too.
+ * The journal in LevelDB. On a single host it stands in the store's own database, and both are one log: whatever the
+ * store has synced, the intents that were written before it are synced too.
  */
 export class LevelJournal implements Journal {
+  readonly isOneLogWithStore: boolean
   readonly #database: LevelDatabase
 
-  constructor(database: LevelDatabase) {
+  constructor(database: LevelDatabase, options: { isOneLogWithStore: boolean }) {
     this.#database = database
+    this.isOneLogWithStore = options.isOneLogWithStore
   }
 
   address(key: string): AddressEntry | undefined {
@@ -77,6 +79,9 @@ function read<T>(type: v.Type<T>, key: string, text: string): T {
   try {
     return type.parse(JSON.parse(text), { mode: 'strip' })
   } catch (cause) {
-    throw new Error(`The entry ${key} cannot be read: ${(cause as Error).message}`, { cause })
+    throw new Error(
+      `The entry ${key} cannot be read: ${(cause as Error).message}; restore the state from a backup`,
+      { cause },
+    )
   }
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { bootId } from '../shared/boot-id.ts'
 import { LevelDatabase } from '../shared/level-database.ts'
 import { LevelStore } from '../shared/level-store.ts'
 import { openLog } from '../shared/log.ts'
@@ -18,11 +18,10 @@ async function openStorage(): Promise<Storage> {
   const database = await LevelDatabase.open(join(state, 'ipam', 'db'))
   try {
     const id = await hostId(join(state, 'host.json'))
-    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
     return {
       store: new LevelStore(database, 'store/'),
-      journal: new LevelJournal(database),
-      host: { id, name: settings.HOST_NAME || id, boot },
+      journal: new LevelJournal(database, { isOneLogWithStore: true }),
+      host: { id, name: settings.HOST_NAME || id, boot: await bootId() },
       close: () => database.close(),
     }
   } catch (error) {

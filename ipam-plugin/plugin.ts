@@ -8,7 +8,7 @@ import { startIpam } from './ipam.ts'
 import type { Ipam } from './ipam.ts'
 import type { Journal } from './journal.ts'
 import type { DefaultPool } from './pools.ts'
-import type { Host } from './registration.ts'
+import type { Host } from './host.ts'
 import { ipamViews } from './views.ts'
 
 /** Where the plugin keeps its state, and as which host. */

@@ -172,7 +172,9 @@ export class Pools {
     return false
   }
 
+  /** A pool that is left stops claims at once, and not when that is written: see `Claims`. */
   async #write(pool: Pool, entry: PoolEntry): Promise<void> {
+    if (entry.state !== 'joined') this.#remember(pool, entry)
     await this.#journal.writePool(pool.id, entry)
     this.#remember(pool, entry)
   }

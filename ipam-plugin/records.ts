@@ -74,9 +74,12 @@ function reader<T>(type: v.Type<T>) {
     try {
       return type.parse(JSON.parse(entry.value), { mode: 'passthrough' })
     } catch (cause) {
-      throw new Error(`The record ${entry.key} cannot be read: ${(cause as Error).message}`, {
-        cause,
-      })
+      throw new Error(
+        `The record ${entry.key} cannot be read: ${(cause as Error).message}; restore the state from a backup`,
+        {
+          cause,
+        },
+      )
     }
   }
 }

@@ -1,17 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Condition, Entry, Store } from '../shared/store.ts'
 import { unchanged } from '../shared/store.ts'
+import type { Host } from './host.ts'
 import { hostKey } from './keys.ts'
 import { readHost, write } from './records.ts'
-
-/** This host, as its records say. */
-export type Host = {
-  readonly id: string
-  /** For people. */
-  readonly name: string
-  /** The kernel's id of the running boot. */
-  readonly boot: string
-}
 
 /**
  * This host's record in the store. Every claim requires it to be as this instance last wrote it: that condition is the

@@ -17,14 +17,15 @@ export type FirmResult =
  * `isMine` recognizes is the win of an earlier attempt. A loss is `doubtful` when an earlier attempt may still commit.
  *
  * @throws {StoreUnavailable} nothing was written
- * @throws {OutcomeUnknown} still unknown when `deadline` passed
+ * @throws {OutcomeUnknown} still unknown after `withinMs`
  */
 export async function commitFirmly(
   store: Store,
   transaction: Transaction,
   isMine: (current: ReadonlyMap<string, Entry>) => boolean,
-  deadline: AbortSignal,
+  withinMs: number,
 ): Promise<FirmResult> {
+  const deadline = performance.now() + withinMs
   let unknown: OutcomeUnknown | undefined
   for (;;) {
     try {
@@ -34,7 +35,7 @@ export async function commitFirmly(
     } catch (error) {
       if (error instanceof OutcomeUnknown) unknown = error
       if (!unknown) throw error
-      if (deadline.aborted) throw unknown
+      if (performance.now() > deadline) throw unknown
       await sleep(AGAIN_AFTER_MS)
     }
   }

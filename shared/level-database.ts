@@ -1,11 +1,16 @@
 import { mkdir, readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Level } from 'level'
+import { bootId } from './boot-id.ts'
+import { damage, knownDamage } from './level-damage.ts'
 import { OutcomeUnknown, StoreUnavailable } from './store.ts'
 
 export type LevelWrite =
   | { readonly type: 'put'; readonly key: string; readonly value: string }
   | { readonly type: 'del'; readonly key: string }
+
+/** Small: what is read again and again is one window of a pool. */
+export const LEVEL_OPTIONS = { cacheSize: 1 << 20, writeBufferSize: 1 << 20 }
 
 type Queued = {
   readonly writes: readonly LevelWrite[]
@@ -41,12 +46,22 @@ export class LevelDatabase {
 
   /** @throws {StoreUnavailable} */
   get(key: string): string | undefined {
-    return this.#open().getSync(key)
+    const level = this.#open()
+    try {
+      return level.getSync(key)
+    } catch (cause) {
+      throw this.#unreadable(cause)
+    }
   }
 
   /** @throws {StoreUnavailable} */
   async list(from: string, to: string, limit: number): Promise<[string, string][]> {
-    return await this.#open().iterator({ gte: from, lt: to, limit }).all()
+    const level = this.#open()
+    try {
+      return await level.iterator({ gte: from, lt: to, limit }).all()
+    } catch (cause) {
+      throw this.#unreadable(cause)
+    }
   }
 
   /**
@@ -81,6 +96,8 @@ export class LevelDatabase {
   }
 
   async #writeQueue(): Promise<void> {
+    // What the same turn of the event loop still has to write goes into the same batch.
+    await Promise.resolve()
     while (this.#queue.length > 0) {
       const group = this.#queue.splice(0)
       try {
@@ -102,6 +119,11 @@ export class LevelDatabase {
       this.#failed(level, cause)
       throw new OutcomeUnknown(`Cannot write to ${this.#folder}: ${reason(cause)}`, { cause })
     }
+  }
+
+  #unreadable(cause: unknown): StoreUnavailable {
+    const why = `Cannot read the state in ${this.#folder}: ${reason(cause)}`
+    return new StoreUnavailable(why, { cause })
   }
 
   #failed(level: Level, cause: unknown): void {
@@ -128,16 +150,21 @@ export class LevelDatabase {
 async function openLevel(folder: string): Promise<Level> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const level = new Level(folder, {
-      cacheSize: 1 << 20,
-      writeBufferSize: 1 << 20,
-      createIfMissing: await isEmpty(folder),
-    })
+    const boot = await bootId()
+    refuseDamaged(await knownDamage(folder, boot))
+    const level = new Level(folder, { ...LEVEL_OPTIONS, createIfMissing: await isEmpty(folder) })
     await level.open()
+    const damaged = await damage(folder, boot)
+    if (damaged) await level.close()
+    refuseDamaged(damaged)
     return level
   } catch (cause) {
     throw new StoreUnavailable(`Cannot open the state in ${folder}: ${reason(cause)}`, { cause })
   }
+}
+
+function refuseDamaged(found: string | undefined): void {
+  if (found !== undefined) throw Object.assign(new Error(found), { code: 'LEVEL_CORRUPTION' })
 }
 
 /** A database that lost its index file is not a new one: opened as such, it would forget every address. */
@@ -153,14 +180,30 @@ function reason(error: unknown): string {
     case 'LEVEL_LOCKED':
       return 'another process has it open; stop that one, or give this one a DATA_DIR of its own'
     case 'LEVEL_CORRUPTION':
-      return `it is corrupt (${message}); stop every container that has its address from here, then restore the folder or move it away to start empty`
+      return `it is corrupt (${message}); stop every container that has its address from here, then restore the folder from a backup or move it away to start empty`
     case 'EACCES':
     case 'EROFS':
-      return `it is not writable (${message}); make the folder writable, or set another DATA_DIR`
+      return notWritable(message)
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return `a file stands where a folder should be (${message}); move it away, or set another DATA_DIR`
+    case 'LEVEL_IO_ERROR':
+      return ofLevel(message)
     default:
       return message
   }
 }
+
+/** LevelDB has one code for whatever the system refused it. */
+function ofLevel(message: string): string {
+  if (/Permission denied|Read-only file system/.test(message)) return notWritable(message)
+  if (/No such file/.test(message))
+    return `a file of it is gone (${message}); restore the folder from a backup`
+  return message
+}
+
+const notWritable = (message: string): string =>
+  `it is not writable (${message}); make the folder writable, or set another DATA_DIR`
 
 function innermost(error: unknown): { code: unknown; message: string } {
   if (!(error instanceof Error)) return { code: undefined, message: String(error) }

@@ -76,7 +76,12 @@ export class LevelStore implements Store {
   }
 
   #lastRevision(): number {
-    return Number(this.#database.get(this.#counterKey) ?? 0)
+    const text = this.#database.get(this.#counterKey) ?? '0'
+    if (!/^\d+$/.test(text))
+      throw new Error(
+        `The record ${this.#counterKey} cannot be read: "${text}"; restore the state from a backup`,
+      )
+    return Number(text)
   }
 
   #read(key: string): Entry | undefined {

@@ -51,12 +51,18 @@ export async function servePlugin(options: ServerOptions): Promise<SocketServer>
     answer(options, req, res),
   )
   app.use((req: Request, res: Response) => {
-    send(res, 404, { Err: `Nothing is served at ${req.method} ${req.path}` })
+    unserved(options, res, 404, `Nothing is served at ${req.method} ${req.path}`)
   })
   app.use((error: unknown, _req: Request, res: Response, _next: unknown) => {
-    send(res, 400, { Err: `Cannot read the request: ${messageOf(error)}` })
+    unserved(options, res, 400, `Cannot read the request: ${messageOf(error)}`)
   })
   return await listenOnSocket(app, options.socket)
+}
+
+/** A request that came to no method. */
+function unserved({ log }: ServerOptions, res: Response, status: number, why: string): void {
+  log.warn({ outcome: 'bad-request', status, why }, 'request')
+  send(res, status, { Err: why })
 }
 
 async function answer(options: ServerOptions, req: Request, res: Response): Promise<void> {
@@ -64,7 +70,9 @@ async function answer(options: ServerOptions, req: Request, res: Response): Prom
   const name = String(req.params['method'])
   const facts: Record<string, unknown> = { method: name }
   const caller = new AbortController()
-  res.on('close', () => caller.abort())
+  res.on('close', () => {
+    if (!res.writableFinished) caller.abort()
+  })
   const call: Call = { caller: caller.signal, note: more => Object.assign(facts, more) }
   try {
     const result = await invoke(options, name, req.body, call)

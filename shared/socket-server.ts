@@ -3,6 +3,7 @@ import { chmod, lstat, unlink } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 
 export interface SocketServer {
   /** Takes no more requests, and waits for those under way, `withinMs` at most. */
@@ -21,11 +22,17 @@ export async function listenOnSocket(app: RequestListener, socket: string): Prom
   server.headersTimeout = 0
   server.requestTimeout = 0
   server.timeout = 0
+  const silent = new Set<Socket>()
+  server.on('connection', (connection: Socket) => {
+    silent.add(connection)
+    connection.once('close', () => silent.delete(connection))
+  })
+  server.on('request', ({ socket: connection }) => silent.delete(connection))
   await removeStale(socket)
   server.listen(socket)
   await once(server, 'listening')
   await chmod(socket, 0o600)
-  return { close: withinMs => close(server, withinMs) }
+  return { close: withinMs => close(server, silent, withinMs) }
 }
 
 async function removeStale(socket: string): Promise<void> {
@@ -43,16 +50,19 @@ async function answers(socket: string): Promise<boolean> {
   try {
     await once(connection, 'connect')
     return true
-  } catch {
-    return false
+  } catch (error) {
+    // A living server that has too much to do refuses otherwise.
+    return !(error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED')
   } finally {
     connection.destroy()
   }
 }
 
-async function close(server: Server, withinMs: number): Promise<void> {
+/** @param silent connections that never asked anything: to `closeIdleConnections` they are busy */
+async function close(server: Server, silent: Iterable<Socket>, withinMs: number): Promise<void> {
   const closed = once(server, 'close')
   server.close()
+  for (const connection of silent) connection.destroy()
   const idle = setInterval(() => server.closeIdleConnections(), 20)
   const late = setTimeout(() => server.closeAllConnections(), withinMs)
   await closed

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from './refusal.ts'
 
 const AGAIN_AFTER_MS = 1000
-const HOLD_MS = 2000
+const HOLD_MS = 1500
 const HOLD_WHILE_WORKING_MS = 20_000
 
 /**

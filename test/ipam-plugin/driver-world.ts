@@ -6,7 +6,7 @@ import { startIpam } from '../../ipam-plugin/ipam.ts'
 import type { Ipam } from '../../ipam-plugin/ipam.ts'
 import { LevelJournal } from '../../ipam-plugin/level-journal.ts'
 import type { DefaultPool } from '../../ipam-plugin/pools.ts'
-import type { Host } from '../../ipam-plugin/registration.ts'
+import type { Host } from '../../ipam-plugin/host.ts'
 import { ipamViews } from '../../ipam-plugin/views.ts'
 import { LevelDatabase } from '../../shared/level-database.ts'
 import { LevelStore } from '../../shared/level-store.ts'
@@ -139,6 +139,6 @@ export async function refusal(asked: Promise<unknown>): Promise<string | undefin
 async function openIpam(folder: string, host: Host, defaults: readonly DefaultPool[]) {
   const database = await LevelDatabase.open(join(folder, 'db'))
   const store = new LevelStore(database, 'store/')
-  const ipam = await startIpam(store, new LevelJournal(database), host, defaults)
+  const ipam = await startIpam(store, new LevelJournal(database, { isOneLogWithStore: true }), host, defaults)
   return { database, ipam }
 }

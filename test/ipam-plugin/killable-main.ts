@@ -44,7 +44,7 @@ async function openStorage(): Promise<Storage> {
   const boot = BOOT ?? (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
   return {
     store: stepped('store', slow(new LevelStore(database, 'store/'))),
-    journal: stepped('journal', new LevelJournal(database)),
+    journal: stepped('journal', new LevelJournal(database, { isOneLogWithStore: true })),
     host: { id, name: settings.HOST_NAME, boot },
     close: () => database.close(),
   }

@@ -93,9 +93,7 @@ await t.test('a database without its MANIFEST is refused, with what would help',
   const folder = await written(t)
   rmSync(manifest(folder))
   const message = await refusesToOpen(t, folder, /MANIFEST/)
-  t.match(message, /restore the folder/, {
-    todo: 'bug: LEVEL_IO_ERROR "No such file" gets no advice',
-  })
+  t.match(message, /restore the folder/)
 })
 
 await t.test('a database that lost its CURRENT is not taken for an empty one', async t => {
@@ -116,9 +114,7 @@ await t.test('a write that was damaged on the disk is not passed over in silence
   const database = await LevelDatabase.open(folder).catch(() => undefined)
   const lost = database !== undefined && database.get('a') === undefined
   await database?.close()
-  t.notOk(lost, {
-    todo: 'bug: LevelDB drops a damaged write and all behind it, and only its LOG says so',
-  })
+  t.notOk(lost)
 })
 
 await t.test('a damaged value is an outage that says what would help', async t => {
@@ -133,19 +129,13 @@ await t.test('a damaged value is an outage that says what would help', async t =
   const database = await open(t, folder)
   t.throws(() => database.get('k0'), /Corruption/)
   const error: unknown = await database.list('k', 'l', 9).catch((error: unknown) => error)
-  t.match(
-    error,
-    { name: 'StoreUnavailable', message: /restore the folder/ },
-    {
-      todo: 'bug: get() and list() let the error of LevelDB through',
-    },
-  )
+  t.match(error, { name: 'StoreUnavailable', message: /restore the folder/ })
 })
 
 await t.test('a file where the folder should be is refused, with what would help', async t => {
   const file = join(t.testdir({ db: 'a file' }), 'db')
   const message = await refusesToOpen(t, file, /EEXIST/)
-  t.match(message, /is no folder|not a folder|another DATA_DIR/, { todo: 'bug: no advice' })
+  t.match(message, /is no folder|not a folder|another DATA_DIR/)
   await refusesToOpen(t, join(file, 'db'), /ENOTDIR/)
 })
 
@@ -156,9 +146,7 @@ await t.test('a read-only file system is named, with what would help', async t =
   await database.close()
   disk.remount('ro')
   const message = await refusesToOpen(t, join(disk.folder, 'db'), /Read-only file system/)
-  t.match(message, /not writable .* another DATA_DIR/, {
-    todo: 'bug: advice comes only where mkdir fails, not where LevelDB does (LEVEL_IO_ERROR)',
-  })
+  t.match(message, /not writable .* another DATA_DIR/)
 })
 
 await t.test('a folder that may not be written is named, with what would help', async t => {

@@ -1,0 +1,35 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/** LevelDB drops what it cannot read of its log, goes on without it, and says so in its own `LOG` alone. */
+const DROPPED = /dropping \d+ bytes; Corruption.*/
+
+/**
+ * Whether a database that was just opened lost writes that may still matter: some were dropped, and it was open before in
+ * the same boot. After a reboot nothing is lost that is in use, and a torn tail is what a power cut leaves.
+ *
+ * The next opening looks clean, so the finding is kept beside the folder, for as long as this boot lasts.
+ *
+ * @returns what LevelDB said, or undefined
+ */
+export async function damage(folder: string, boot: string): Promise<string | undefined> {
+  const found = DROPPED.exec(await readFile(join(folder, 'LOG'), 'utf8'))?.[0]
+  if (found !== undefined && (await read(`${folder}.boot`)) === boot) {
+    await writeFile(`${folder}.damaged`, `${boot} ${found}`)
+    return found
+  }
+  await writeFile(`${folder}.boot`, boot)
+  return undefined
+}
+
+/** What was found in this boot at an earlier opening, or undefined. */
+export async function knownDamage(folder: string, boot: string): Promise<string | undefined> {
+  const [foundIn, ...found] = (await read(`${folder}.damaged`))?.split(' ') ?? []
+  if (foundIn === boot) return found.join(' ')
+  await rm(`${folder}.damaged`, { force: true })
+  return undefined
+}
+
+async function read(file: string): Promise<string | undefined> {
+  return await readFile(file, 'utf8').catch(() => undefined)
+}
