@@ -92,9 +92,14 @@ function copyCheckout(engine: Engine): string {
     cpSync(join(ROOT, file), join(checkout, file), { preserveTimestamps: true })
   }
   symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
-  mkdirSync(join(checkout, 'dist'))
-  const base = join(ROOT, 'dist', 'base.tar')
-  if (existsSync(base)) symlinkSync(base, join(checkout, 'dist', 'base.tar'))
+  for (const made of ['build', 'base.tar']) {
+    const from = join(ROOT, 'dist', made)
+    const options = { recursive: true, preserveTimestamps: true }
+    if (existsSync(from)) cpSync(from, join(checkout, 'dist', made), options)
+  }
+  // What the build has staged from npm; it goes into the image, so a link would not do.
+  const staged = join(ROOT, 'dist', 'build')
+  if (existsSync(staged)) cpSync(staged, join(checkout, 'dist', 'build'), { recursive: true })
   const journal = engine.host.path('bin/journalctl')
   mkdirSync(dirname(journal))
   writeFileSync(journal, `#!/bin/sh\ncat '${engine.host.path('dockerd.log')}'\n`)
