@@ -27,7 +27,9 @@ await onOldestAndNewest(async (t, suite) => {
 
 /** What stands in the README between "```sh" and "```", in order. */
 function blocks(readme: string): string[] {
-  return [...readme.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, commands]) => commands ?? '')
+  const found = [...readme.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, commands]) => commands ?? '')
+  // `make test` is what runs this.
+  return found.filter(commands => !commands.includes('make test'))
 }
 
 async function run(t: Test, engine: Engine, checkout: string, commands: string): Promise<void> {
