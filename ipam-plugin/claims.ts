@@ -54,9 +54,9 @@ export class Claims {
     this.#registration = registration
   }
 
-  /** Whether this host has anything to do with the address: then it is not to be tried. */
-  isTaken(key: string): boolean {
-    return this.#busy.has(key) || this.#failed.has(key) || this.#journal.address(key) !== undefined
+  /** Whether a step for the address is under way here, or failed: then it is not to be tried, whatever the store says. */
+  isUnderWay(key: string): boolean {
+    return this.#busy.has(key) || this.#failed.has(key)
   }
 
   /**
@@ -72,7 +72,8 @@ export class Claims {
     caller: AbortSignal,
   ): Promise<Lost | undefined> {
     const key = addressKey(pool.segment, address)
-    if (this.isTaken(key)) return { lostTo: undefined, doubtful: false }
+    if (this.isUnderWay(key) || this.#journal.address(key))
+      return { lostTo: undefined, doubtful: false }
     const entry = this.#newEntry(pool.id)
     return await this.#exclusively(key, entry, async () => {
       const lost = await this.#claim(key, entry, isJoined, read, endpoint)

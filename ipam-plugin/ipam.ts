@@ -31,7 +31,7 @@ export async function startIpam(
   const registration = await Registration.register(store, host)
   const transactions = new PoolTransactions(store, registration)
   const claims = new Claims(store, journal, registration)
-  const pools = new Pools(store, journal, transactions, defaultPools, key => claims.isTaken(key))
+  const pools = new Pools(store, journal, transactions, defaultPools, key => claims.isUnderWay(key))
   const settleClaims = () => claims.settle(id => pools.cooldownOf(id))
   await pools.load()
   await settleClaims()

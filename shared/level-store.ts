@@ -16,6 +16,8 @@ export class LevelStore implements Store {
   readonly #prefix: string
   #queue: Pending[] = []
   #committing: Promise<void> | undefined
+  /** The last one given; undefined where it must be read. */
+  #revision: number | undefined
 
   constructor(database: LevelDatabase, prefix: string) {
     this.#database = database
@@ -49,11 +51,14 @@ export class LevelStore implements Store {
 
   async #commitGroup(group: readonly Pending[]): Promise<void> {
     try {
-      const decided = new Decisions(key => this.#read(key), this.#lastRevision())
+      this.#revision ??= this.#lastRevision()
+      const decided = new Decisions(key => this.#read(key), this.#revision)
       const results = group.map(({ transaction }) => decided.decide(transaction))
       if (decided.changed.size > 0) await this.#write(decided)
+      this.#revision = decided.revision
       group.forEach(({ resolve }, i) => resolve(results[i] as CommitResult))
     } catch (error) {
+      this.#revision = undefined
       for (const { reject } of group) reject(error)
     }
   }
