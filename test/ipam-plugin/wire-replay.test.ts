@@ -22,7 +22,7 @@ type Line =
     }
 type Call = Extract<Line, { call: string }>
 
-file.setTimeout(120_000)
+file.setTimeout(300_000)
 
 const folder = new URL('transcripts/', import.meta.url)
 /** Those that the laboratory's driver chose for networks without a subnet. */
