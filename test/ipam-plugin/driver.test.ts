@@ -80,6 +80,7 @@ await file.test('two ranges of one subnet share addresses and gateway', async t 
   t.equal(await world.gateway(high), '192.0.2.200', 'whoever names none gets the one there is')
   t.equal(await world.endpoint(low, '192.0.2.128'), '192.0.2.128')
   t.equal(await world.endpoint(high), '192.0.2.129', 'what one gave the other does not give')
+  await world.release(low, '192.0.2.128')
   await world.releasePool(low)
   t.strictSame(await world.inState('shared'), ['192.0.2.200'], 'the first to go does not unprotect')
   t.equal(await refusal(world.endpoint(high, '192.0.2.200')), 'address-in-use')

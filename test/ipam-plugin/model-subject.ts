@@ -21,11 +21,12 @@ export class Subject {
     return this.ids[pool] ?? ''
   }
 
-  async requestPool(pool: number, exclude: readonly number[]): Promise<string> {
+  /** @param first whether the rest is to be said, which the pool keeps afterwards */
+  async requestPool(pool: number, exclude: readonly number[], first: boolean): Promise<string> {
     const range = this.id(pool).split('~')[2] ?? '-'
     return await this.driver.requestPool(this.#subnet, range === '-' ? '' : range, {
-      'berth.cooldown': this.#cooldown,
-      'berth.exclude': exclude.map(textOf).join(','),
+      ...(first ? { 'berth.cooldown': this.#cooldown } : {}),
+      ...(exclude.length > 0 ? { 'berth.exclude': exclude.map(textOf).join(',') } : {}),
     })
   }
 

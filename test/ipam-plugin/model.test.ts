@@ -75,14 +75,14 @@ function step(size: number): fc.Arbitrary<Step> {
   const at = fc.integer({ min: 0, max: size - 1 })
   const exclude = fc.array(at, { maxLength: 2 })
   return fc.oneof(
-    { weight: 3, arbitrary: fc.record({ do: fc.constant('requestPool' as const), pool, exclude }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('releasePool' as const), pool }) },
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('requestPool' as const), pool, exclude }) },
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('releasePool' as const), pool }) },
     { weight: 12, arbitrary: fc.record({ do: fc.constant('request' as const), pool }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('static' as const), pool, at }) },
     { weight: 10, arbitrary: fc.record({ do: fc.constant('release' as const), pool, at }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('aux' as const), pool, at }) },
+    { weight: 3, arbitrary: fc.record({ do: fc.constant('aux' as const), pool, at }) },
     {
-      weight: 2,
+      weight: 5,
       arbitrary: fc.record({
         do: fc.constant('gateway' as const),
         pool,
@@ -121,7 +121,7 @@ async function take(one: Step, subject: Subject, model: Model): Promise<void> {
     case 'requestPool': {
       const late = model.pools.some(({ there }) => there)
       const exclude = late && !EXCLUDES_LATE ? [] : one.exclude
-      must((await subject.requestPool(one.pool, exclude)) === id, `the pool id is not ${id}`)
+      must((await subject.requestPool(one.pool, exclude, !late)) === id, `the pool id is not ${id}`)
       return model.requestPool(one.pool, exclude)
     }
     case 'releasePool':
