@@ -108,8 +108,8 @@ export class Claims {
         return 'released'
       } catch (error) {
         if (!isOutage(error)) throw error
-        await this.#journal.writeAddress(key, { ...entry, state: 'releasing' }, { sync: true })
         this.#failed.set(key, entry)
+        await this.#journal.sync()
         return 'queued'
       }
     })
@@ -135,17 +135,15 @@ export class Claims {
     const entries = [...left]
     for (let i = 0; i < entries.length; i += SETTLE_AT_ONCE) {
       const some = entries.slice(i, i + SETTLE_AT_ONCE)
-      await Promise.all(
-        some.map(([key, entry]) => this.#settle(key, entry, cooldownOf(entry.pool))),
-      )
+      await Promise.all(some.map(([key, entry]) => this.#settle(key, cooldownOf(entry.pool))))
     }
   }
 
-  async #settle(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
-    const now = this.#journal.address(key)
-    if (this.#busy.has(key) || (now && now.op !== entry.op)) return
+  async #settle(key: string, cooldownMs: number): Promise<void> {
+    const entry = this.#journal.address(key) ?? this.#failed.get(key)
+    if (!entry || this.#busy.has(key) || !this.#isOver(key, entry)) return
     await this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
-    if (this.#failed.get(key)?.op === entry.op) this.#failed.delete(key)
+    this.#failed.delete(key)
   }
 
   #isOver(key: string, { state, boot, op }: AddressEntry): boolean {
@@ -160,21 +158,15 @@ export class Claims {
     read: Entry | undefined,
     endpoint: Endpoint,
   ): Promise<Lost | undefined> {
-    const noting = this.#journal.writeAddress(key, entry)
-    if (!this.#journal.isOneLogWithStore) await noting
+    this.#journal.writeAddress(key, entry)
     // Whoever leaves the pool looks for entries only after it is no longer joined: one of us sees the other.
     if (!isJoined()) {
-      await noting
-      await this.#journal.writeAddress(key, undefined)
+      this.#journal.writeAddress(key, undefined)
       throw unknownPool(entry.pool)
     }
-    const claiming = this.#commitClaim(key, entry, read, endpoint)
-    const [noted, claimed] = await Promise.allSettled([noting, claiming])
-    if (noted.status === 'rejected') throw noted.reason
-    if (claimed.status === 'rejected') throw claimed.reason
-    const lost = claimed.value
+    const lost = await this.#commitClaim(key, entry, read, endpoint)
     if (lost?.doubtful) this.#failed.set(key, entry)
-    else await this.#journal.writeAddress(key, lost ? undefined : { ...entry, state: 'held' })
+    else this.#journal.writeAddress(key, lost ? undefined : { ...entry, state: 'held' })
     return lost
   }
 
@@ -200,7 +192,7 @@ export class Claims {
 
   /** Makes the record idle if it is still this claim's; else it is not ours to touch. */
   async #takeBack(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
-    await this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
+    this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
     for (;;) {
       const found = await this.#store.get(key)
       if (opOf(found) !== entry.op) break
@@ -209,7 +201,7 @@ export class Claims {
       const result = await commitFirmly(this.#store, transaction, () => false, DEADLINE_MS)
       if (result.committed) break
     }
-    await this.#journal.writeAddress(key, undefined)
+    this.#journal.writeAddress(key, undefined)
   }
 
   async #exclusively<T>(key: string, entry: AddressEntry, step: () => Promise<T>): Promise<T> {

@@ -142,9 +142,9 @@ async function requestAddress(
   const hostPool = ipam.pools.joined(request.PoolID)
   const { pool } = hostPool
   const wanted = request.Address === '' ? undefined : readAddressOf(pool, request.Address)
-  const address = await give(ipam, hostPool, wanted, request.Options, call)
-  call.note({ address: formatAddress(address) })
-  return { Address: `${formatAddress(address)}/${pool.subnet.length}`, Data: {} }
+  const address = formatAddress(await give(ipam, hostPool, wanted, request.Options, call))
+  call.note({ address })
+  return { Address: `${address}/${pool.subnet.length}`, Data: {} }
 }
 
 /**

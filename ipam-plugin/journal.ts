@@ -5,28 +5,25 @@ import type { PoolId } from './pool-id.ts'
  * at once and from memory or disk of this host, never from the store.
  */
 export interface Journal {
-  /**
-   * Whether no commit of the store can overtake what was written here before, so that it need not be waited for: both
-   * are one log. Otherwise a write must be done before the commit that it is for is sent.
-   */
-  readonly isOneLogWithStore: boolean
-
   /** The entry for an address, by its key in the store. */
   address(key: string): AddressEntry | undefined
 
-  /** The address entries whose keys begin with `prefix`, in key order. */
+  /**
+   * The address entries whose keys begin with `prefix`, in no order, each once at least. They may have changed since:
+   * whoever acts on one asks for it again.
+   */
   addresses(prefix?: string): AsyncIterable<readonly [string, AddressEntry]>
 
   /**
-   * Writes an entry; undefined removes it. Survives kill -9; survives a power cut only with `sync`.
+   * Writes an entry; undefined removes it. When it returns, the entry survives kill -9; a power cut it survives after
+   * `sync`, or after a later commit of a store on the same disk.
    *
-   * @throws {StoreUnavailable | OutcomeUnknown}
+   * @throws {Error} where it cannot be written: then nothing may be built on it
    */
-  writeAddress(
-    key: string,
-    entry: AddressEntry | undefined,
-    options?: { sync: boolean },
-  ): Promise<void>
+  writeAddress(key: string, entry: AddressEntry | undefined): void
+
+  /** Everything written so far survives a power cut. @throws {StoreUnavailable | OutcomeUnknown} */
+  sync(): Promise<void>
 
   pools(): Promise<readonly (readonly [PoolId, PoolEntry])[]>
 

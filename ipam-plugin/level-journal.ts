@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from '@badrap/valita'
+import { AppendFile } from '../shared/append-file.ts'
 import type { LevelDatabase } from '../shared/level-database.ts'
 import type { AddressEntry, Journal, PoolEntry } from './journal.ts'
 import { endOf } from './keys.ts'
@@ -6,7 +8,11 @@ import type { PoolId } from './pool-id.ts'
 
 const ADDRESSES = 'journal/addresses/'
 const POOLS = 'journal/pools/'
+const SYNCED = 'journal/synced'
 const PAGE = 1000
+/** The file is emptied when it is longer, and all that it says stands in the database. */
+const CLEAR_AT = 64 * 1024
+const AGAIN_AFTER_MS = 1000
 
 const addressEntry: v.Type<AddressEntry> = v.object({
   state: v.union(v.literal('intent'), v.literal('held'), v.literal('releasing')),
@@ -14,45 +20,85 @@ const addressEntry: v.Type<AddressEntry> = v.object({
   op: v.string(),
   boot: v.string(),
 })
-
 const poolEntry: v.Type<PoolEntry> = v.object({
   state: v.union(v.literal('joining'), v.literal('joined'), v.literal('leaving')),
   count: v.number(),
   cooldownMs: v.number(),
 })
+const change = v.object({ boot: v.string(), key: v.string(), entry: addressEntry.nullable() })
+
+type AddressChange = v.Infer<typeof change>
 
 /**
- * The journal in LevelDB. On a single host it stands in the store's own database, and both are one log: whatever the
- * store has synced, the intents that were written before it are synced too.
+ * The journal in LevelDB, with a file in front: an address entry is appended to the file at once, which survives kill -9
+ * as it must before the next step, and goes into the database behind it. Whatever the file still has of the running boot
+ * is written to the database when it is opened; after a power cut it may be older than what the database has.
+ *
+ * On a single host the database is the store's too. Its writes keep their order, so that whatever the store has synced,
+ * the intents that were written before it are synced as well.
  */
 export class LevelJournal implements Journal {
-  readonly isOneLogWithStore: boolean
   readonly #database: LevelDatabase
+  readonly #file: AppendFile
+  readonly #boot: string
+  /** Entries, or null for none, that are on their way into the database. */
+  readonly #pending = new Map<string, AddressEntry | null>()
 
-  constructor(database: LevelDatabase, options: { isOneLogWithStore: boolean }) {
+  private constructor(database: LevelDatabase, file: AppendFile, boot: string) {
     this.#database = database
-    this.isOneLogWithStore = options.isOneLogWithStore
+    this.#file = file
+    this.#boot = boot
+  }
+
+  /** @throws {Error} where the file cannot be written */
+  static async open(database: LevelDatabase, path: string, boot: string): Promise<LevelJournal> {
+    const file = new AppendFile(path)
+    try {
+      const changes = file
+        .records()
+        .flatMap(parseChange)
+        .filter(one => one.boot === boot)
+      const writes = changes.map(({ key, entry }) => levelWrite(ADDRESSES + key, entry))
+      if (writes.length > 0) await database.write(writes, { sync: true })
+      file.clear()
+      return new LevelJournal(database, file, boot)
+    } catch (error) {
+      file.close()
+      throw error
+    }
   }
 
   address(key: string): AddressEntry | undefined {
+    const pending = this.#pending.get(key)
+    if (pending !== undefined) return pending ?? undefined
     const text = this.#database.get(ADDRESSES + key)
     return text === undefined ? undefined : read(addressEntry, ADDRESSES + key, text)
   }
 
   async *addresses(prefix = ''): AsyncIterable<readonly [string, AddressEntry]> {
+    const pending = [...this.#pending].filter(([key]) => key.startsWith(prefix))
+    for (const [key, entry] of pending) if (entry) yield [key, entry]
     const end = endOf(ADDRESSES + prefix)
     for (let from = ADDRESSES + prefix; ;) {
       const page = await this.#database.list(from, end, PAGE)
       for (const [key, text] of page) {
-        yield [key.slice(ADDRESSES.length), read(addressEntry, key, text)]
         from = `${key}\0`
+        const address = key.slice(ADDRESSES.length)
+        const newer = this.#pending.get(address)
+        if (newer !== null) yield [address, newer ?? read(addressEntry, key, text)]
       }
       if (page.length < PAGE) return
     }
   }
 
-  async writeAddress(key: string, entry: AddressEntry | undefined, options = { sync: false }) {
-    await this.#write(ADDRESSES + key, entry, options)
+  writeAddress(key: string, entry: AddressEntry | undefined): void {
+    this.#file.append(JSON.stringify({ boot: this.#boot, key, entry: entry ?? null }))
+    this.#pending.set(key, entry ?? null)
+    void this.#intoDatabase(key, entry ?? null)
+  }
+
+  async sync(): Promise<void> {
+    await this.#database.write([{ type: 'put', key: SYNCED, value: '' }], { sync: true })
   }
 
   async pools(): Promise<(readonly [PoolId, PoolEntry])[]> {
@@ -64,14 +110,41 @@ export class LevelJournal implements Journal {
   }
 
   async writePool(id: PoolId, entry: PoolEntry | undefined): Promise<void> {
-    await this.#write(POOLS + id, entry, { sync: true })
+    await this.#database.write([levelWrite(POOLS + id, entry ?? null)], { sync: true })
   }
 
-  async #write(key: string, entry: object | undefined, options: { sync: boolean }): Promise<void> {
-    await this.#database.write(
-      [entry ? { type: 'put', key, value: JSON.stringify(entry) } : { type: 'del', key }],
-      options,
-    )
+  /** After the database was closed. */
+  close(): void {
+    if (this.#pending.size === 0) this.#file.clear()
+    this.#file.close()
+  }
+
+  /** Tried until it succeeds or another change of the entry takes its place: until then the file has it. */
+  async #intoDatabase(key: string, entry: AddressEntry | null): Promise<void> {
+    while (this.#pending.get(key) === entry) {
+      try {
+        await this.#database.write([levelWrite(ADDRESSES + key, entry)], { sync: false })
+        if (this.#pending.get(key) === entry) this.#pending.delete(key)
+        if (this.#pending.size === 0 && this.#file.size > CLEAR_AT) this.#file.clear()
+      } catch {
+        await sleep(AGAIN_AFTER_MS, undefined, { ref: false })
+      }
+    }
+  }
+}
+
+function levelWrite(key: string, entry: object | null) {
+  return entry
+    ? ({ type: 'put', key, value: JSON.stringify(entry) } as const)
+    : ({ type: 'del', key } as const)
+}
+
+/** A record that cannot be read was torn by the death of the process that wrote it, and was not acted upon. */
+function parseChange(record: string): AddressChange[] {
+  try {
+    return [change.parse(JSON.parse(record))]
+  } catch {
+    return []
   }
 }
 
@@ -79,9 +152,9 @@ function read<T>(type: v.Type<T>, key: string, text: string): T {
   try {
     return type.parse(JSON.parse(text), { mode: 'strip' })
   } catch (cause) {
-    throw new Error(
-      `The entry ${key} cannot be read: ${(cause as Error).message}; restore the state from a backup`,
-      { cause },
-    )
+    const why = (cause as Error).message
+    throw new Error(`The entry ${key} cannot be read: ${why}; restore the state from a backup`, {
+      cause,
+    })
   }
 }

@@ -17,12 +17,17 @@ const state = join(settings.DATA_DIR, 'berth')
 async function openStorage(): Promise<Storage> {
   const database = await LevelDatabase.open(join(state, 'ipam', 'db'))
   try {
+    const boot = await bootId()
+    const journal = await LevelJournal.open(database, join(state, 'ipam', 'journal'), boot)
     const id = await hostId(join(state, 'host.json'))
     return {
       store: new LevelStore(database, 'store/'),
-      journal: new LevelJournal(database, { isOneLogWithStore: true }),
-      host: { id, name: settings.HOST_NAME || id, boot: await bootId() },
-      close: () => database.close(),
+      journal,
+      host: { id, name: settings.HOST_NAME || id, boot },
+      close: async () => {
+        await database.close()
+        journal.close()
+      },
     }
   } catch (error) {
     await database.close()

@@ -4,7 +4,7 @@ import { formatSubnet, parseSubnet } from './addresses.ts'
 import type { Family, Subnet } from './addresses.ts'
 import { Candidates } from './candidates.ts'
 import type { Journal, PoolEntry } from './journal.ts'
-import { addressesOf } from './keys.ts'
+import { addressesOf, poolKey } from './keys.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { DEFAULT_COOLDOWN_MS } from './options.ts'
 import { firstGap } from './pool-changes.ts'
@@ -146,8 +146,7 @@ export class Pools {
         if (count === 0 && error instanceof Refusal) await this.#endUse(pool)
         throw error
       })
-      // What was read ahead does not know the exclusions that came with this.
-      found?.candidates.forget()
+      this.#forgetCandidates(pool)
       await this.#write(pool, { state: 'joined', count: count + 1, cooldownMs: record.cooldown.ms })
       return pool
     })
@@ -177,6 +176,13 @@ export class Pools {
     if (entry.state !== 'joined') this.#remember(pool, entry)
     await this.#journal.writePool(pool.id, entry)
     this.#remember(pool, entry)
+  }
+
+  /** What was read ahead does not know the exclusions that came with a join, of whichever range of the subnet. */
+  #forgetCandidates({ segment, subnet }: Pool): void {
+    for (const { pool, candidates } of this.all()) {
+      if (poolKey(pool.segment, pool.subnet) === poolKey(segment, subnet)) candidates.forget()
+    }
   }
 
   #remember(pool: Pool, entry: PoolEntry): void {

@@ -19,6 +19,7 @@ type Queued = {
   readonly reject: (error: unknown) => void
 }
 
+const LAZY_MS = 20
 const REOPEN_EVERY_MS = 1000
 
 /**
@@ -33,6 +34,7 @@ export class LevelDatabase {
   #reopening: Promise<void> = Promise.resolve()
   readonly #queue: Queued[] = []
   #writing: Promise<void> | undefined
+  #hurry: () => void = () => {}
 
   private constructor(folder: string, level: Level) {
     this.#folder = folder
@@ -74,12 +76,14 @@ export class LevelDatabase {
   async write(writes: readonly LevelWrite[], { sync }: { sync: boolean }): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#queue.push({ writes, sync, resolve, reject })
+    if (sync) this.#hurry()
     this.#writing ??= this.#writeQueue()
     await promise
   }
 
   async close(): Promise<void> {
     this.#stop.abort()
+    this.#hurry()
     await this.#writing
     await this.#reopening
     const level = this.#level
@@ -96,9 +100,10 @@ export class LevelDatabase {
   }
 
   async #writeQueue(): Promise<void> {
-    // What the same turn of the event loop still has to write goes into the same batch.
-    await Promise.resolve()
     while (this.#queue.length > 0) {
+      // What the same turn of the event loop still has to write joins the batch.
+      await Promise.resolve()
+      if (!this.#queue.some(({ sync }) => sync)) await this.#untilHurried()
       const group = this.#queue.splice(0)
       try {
         await this.#writeGroup(group)
@@ -108,6 +113,17 @@ export class LevelDatabase {
       }
     }
     this.#writing = undefined
+  }
+
+  /** What need not be synced waits for company, so that it costs no turn of its own through LevelDB's threads. */
+  #untilHurried(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, LAZY_MS)
+    this.#hurry = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    return promise
   }
 
   async #writeGroup(group: readonly Queued[]): Promise<void> {

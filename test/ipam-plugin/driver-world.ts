@@ -139,6 +139,11 @@ export async function refusal(asked: Promise<unknown>): Promise<string | undefin
 async function openIpam(folder: string, host: Host, defaults: readonly DefaultPool[]) {
   const database = await LevelDatabase.open(join(folder, 'db'))
   const store = new LevelStore(database, 'store/')
-  const ipam = await startIpam(store, new LevelJournal(database, { isOneLogWithStore: true }), host, defaults)
+  const ipam = await startIpam(
+    store,
+    await LevelJournal.open(database, join(folder, 'journal'), host.boot),
+    host,
+    defaults,
+  )
   return { database, ipam }
 }

@@ -42,9 +42,10 @@ async function openStorage(): Promise<Storage> {
   const database = await LevelDatabase.open(join(state, 'ipam', 'db'))
   const id = await hostId(join(state, 'host.json'))
   const boot = BOOT ?? (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+  const journal = await LevelJournal.open(database, join(state, 'ipam', 'journal'), boot)
   return {
     store: stepped('store', slow(new LevelStore(database, 'store/'))),
-    journal: stepped('journal', new LevelJournal(database, { isOneLogWithStore: true })),
+    journal: stepped('journal', journal),
     host: { id, name: settings.HOST_NAME, boot },
     close: () => database.close(),
   }
