@@ -27,7 +27,7 @@ export async function allocateAny(
   for (;;) {
     if (performance.now() > deadline) throw contended(here.pool)
     const candidate = await here.candidates.next()
-    if (!candidate && claims.unsettled) {
+    if (!candidate && claims.failed.size > 0) {
       await settle()
       continue
     }

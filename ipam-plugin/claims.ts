@@ -33,7 +33,6 @@ export type Target = { readonly address: Address; readonly read: Entry | undefin
 export type Lost = { readonly lostTo: Entry | undefined; readonly doubtful: boolean }
 
 const DEADLINE_MS = 1500
-const SETTLE_AT_ONCE = 64
 
 /**
  * Takes addresses for endpoints of this host and gives them back: the two halves of the protocol that must survive a
@@ -115,40 +114,19 @@ export class Claims {
     })
   }
 
-  /** Whether something is left for `settle` besides what was there at the start. */
-  get unsettled(): boolean {
-    return this.#failed.size > 0
+  /** Entries, by key, of steps that failed in this life of the process, whatever the journal says of them. */
+  get failed(): ReadonlyMap<string, AddressEntry> {
+    return this.#failed
   }
 
   /**
-   * Finishes what a crash, a reboot or an outage left behind: claims that were never answered are taken back, releases
-   * delivered, addresses of an earlier boot released.
+   * Releases what `entry` stands for, unless a step for the address is under way: for settling alone, which knows that the
+   * engine was never told, or that no container is left.
    */
-  async settle(cooldownOf: (pool: PoolId) => number): Promise<void> {
-    const left = new Map([...this.#failed].filter(([key]) => !this.#busy.has(key)))
-    for await (const [key, entry] of this.#journal.addresses()) {
-      if (this.#isOver(key, entry) && !this.#busy.has(key)) left.set(key, entry)
-    }
-    if (left.size === 0) return
-    // Whatever was sent under the old fence and has not committed by now never will; only now a read can be trusted.
-    await this.#registration.fence()
-    const entries = [...left]
-    for (let i = 0; i < entries.length; i += SETTLE_AT_ONCE) {
-      const some = entries.slice(i, i + SETTLE_AT_ONCE)
-      await Promise.all(some.map(([key, entry]) => this.#settle(key, cooldownOf(entry.pool))))
-    }
-  }
-
-  async #settle(key: string, cooldownMs: number): Promise<void> {
-    const entry = this.#journal.address(key) ?? this.#failed.get(key)
-    if (!entry || this.#busy.has(key) || !this.#isOver(key, entry)) return
+  async finish(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
+    if (this.#busy.has(key)) return
     await this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
     this.#failed.delete(key)
-  }
-
-  #isOver(key: string, { state, boot, op }: AddressEntry): boolean {
-    if (state !== 'held' || boot !== this.#registration.host.boot) return true
-    return this.#failed.get(key)?.op === op
   }
 
   async #claim(

@@ -6,6 +6,7 @@ import { Pools } from './pools.ts'
 import type { DefaultPool } from './pools.ts'
 import { Registration } from './registration.ts'
 import type { Host } from './host.ts'
+import { Settlement } from './settlement.ts'
 import { SharedAddresses } from './shared-addresses.ts'
 
 /** Everything that answers the engine, once it has started. */
@@ -32,13 +33,15 @@ export async function startIpam(
   const transactions = new PoolTransactions(store, registration)
   const claims = new Claims(store, journal, registration)
   const pools = new Pools(store, journal, transactions, defaultPools, key => claims.isUnderWay(key))
-  const settleClaims = () => claims.settle(id => pools.cooldownOf(id))
+  const settlement = new Settlement(store, journal, registration, claims)
+  const settleClaims = () => settlement.settle(id => pools.cooldownOf(id))
   await pools.load()
   await settleClaims()
+  for (const here of pools.all()) await settlement.releaseOrphans(here)
   await pools.leaveEmpty()
   let settling: Promise<void> | undefined
   const settleAll = async () => {
-    if (claims.unsettled) await settleClaims()
+    if (settlement.isNeeded) await settleClaims()
     await pools.leaveEmpty()
   }
   const settle = () => (settling ??= settleAll().finally(() => (settling = undefined)))

@@ -15,8 +15,8 @@ export interface Journal {
   addresses(prefix?: string): AsyncIterable<readonly [string, AddressEntry]>
 
   /**
-   * Writes an entry; undefined removes it. When it returns, the entry survives kill -9; a power cut it survives after
-   * `sync`, or after a later commit of a store on the same disk.
+   * Writes an entry; undefined removes it. When it returns, the entry survives kill -9; a power cut it survives only
+   * after `sync`.
    *
    * @throws {Error} where it cannot be written: then nothing may be built on it
    */

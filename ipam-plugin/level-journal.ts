@@ -8,11 +8,12 @@ import type { PoolId } from './pool-id.ts'
 
 const ADDRESSES = 'journal/addresses/'
 const POOLS = 'journal/pools/'
-const SYNCED = 'journal/synced'
+/** In each batch, so that a sync has something to write. */
+const FLUSHED = 'journal/flushed'
 const PAGE = 1000
 /** The file is emptied when it is longer, and all that it says stands in the database. */
 const CLEAR_AT = 64 * 1024
-const AGAIN_AFTER_MS = 1000
+const FLUSH_AFTER_MS = 50
 
 const addressEntry: v.Type<AddressEntry> = v.object({
   state: v.union(v.literal('intent'), v.literal('held'), v.literal('releasing')),
@@ -31,11 +32,8 @@ type AddressChange = v.Infer<typeof change>
 
 /**
  * The journal in LevelDB, with a file in front: an address entry is appended to the file at once, which survives kill -9
- * as it must before the next step, and goes into the database behind it. Whatever the file still has of the running boot
- * is written to the database when it is opened; after a power cut it may be older than what the database has.
- *
- * On a single host the database is the store's too. Its writes keep their order, so that whatever the store has synced,
- * the intents that were written before it are synced as well.
+ * as it must before the next step, and goes into the database soon after, with others. What the file still has of the
+ * running boot is written to the database when it is opened; after a power cut it may be older than the database.
  */
 export class LevelJournal implements Journal {
   readonly #database: LevelDatabase
@@ -43,6 +41,8 @@ export class LevelJournal implements Journal {
   readonly #boot: string
   /** Entries, or null for none, that are on their way into the database. */
   readonly #pending = new Map<string, AddressEntry | null>()
+  #isFlushing = false
+  #isClosed = false
 
   private constructor(database: LevelDatabase, file: AppendFile, boot: string) {
     this.#database = database
@@ -94,11 +94,11 @@ export class LevelJournal implements Journal {
   writeAddress(key: string, entry: AddressEntry | undefined): void {
     this.#file.append(JSON.stringify({ boot: this.#boot, key, entry: entry ?? null }))
     this.#pending.set(key, entry ?? null)
-    void this.#intoDatabase(key, entry ?? null)
+    if (!this.#isFlushing) void this.#flushSoon()
   }
 
   async sync(): Promise<void> {
-    await this.#database.write([{ type: 'put', key: SYNCED, value: '' }], { sync: true })
+    await this.#flush({ sync: true })
   }
 
   async pools(): Promise<(readonly [PoolId, PoolEntry])[]> {
@@ -113,23 +113,33 @@ export class LevelJournal implements Journal {
     await this.#database.write([levelWrite(POOLS + id, entry ?? null)], { sync: true })
   }
 
-  /** After the database was closed. */
-  close(): void {
+  /** Before the database. What cannot be written to it any more stays in the file. */
+  async close(): Promise<void> {
+    await this.#flush({ sync: false }).catch(() => {})
+    this.#isClosed = true
     if (this.#pending.size === 0) this.#file.clear()
     this.#file.close()
   }
 
-  /** Tried until it succeeds or another change of the entry takes its place: until then the file has it. */
-  async #intoDatabase(key: string, entry: AddressEntry | null): Promise<void> {
-    while (this.#pending.get(key) === entry) {
-      try {
-        await this.#database.write([levelWrite(ADDRESSES + key, entry)], { sync: false })
-        if (this.#pending.get(key) === entry) this.#pending.delete(key)
-        if (this.#pending.size === 0 && this.#file.size > CLEAR_AT) this.#file.clear()
-      } catch {
-        await sleep(AGAIN_AFTER_MS, undefined, { ref: false })
-      }
+  async #flushSoon(): Promise<void> {
+    this.#isFlushing = true
+    while (this.#pending.size > 0 && !this.#isClosed) {
+      await sleep(FLUSH_AFTER_MS, undefined, { ref: false })
+      // Whatever fails stays pending, and in the file.
+      await this.#flush({ sync: false }).catch(() => {})
     }
+    this.#isFlushing = false
+  }
+
+  async #flush(options: { sync: boolean }): Promise<void> {
+    const flushed = [...this.#pending]
+    const writes = flushed.map(([key, entry]) => levelWrite(ADDRESSES + key, entry))
+    await this.#database.write([...writes, levelWrite(FLUSHED, {})], options)
+    for (const [key, entry] of flushed) {
+      if (this.#pending.get(key) === entry) this.#pending.delete(key)
+    }
+    if (this.#pending.size === 0 && this.#file.size > CLEAR_AT && !this.#isClosed)
+      this.#file.clear()
   }
 }
 

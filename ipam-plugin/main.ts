@@ -25,8 +25,8 @@ async function openStorage(): Promise<Storage> {
       journal,
       host: { id, name: settings.HOST_NAME || id, boot },
       close: async () => {
+        await journal.close()
         await database.close()
-        journal.close()
       },
     }
   } catch (error) {

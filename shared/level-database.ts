@@ -19,7 +19,6 @@ type Queued = {
   readonly reject: (error: unknown) => void
 }
 
-const LAZY_MS = 20
 const REOPEN_EVERY_MS = 1000
 
 /**
@@ -34,7 +33,6 @@ export class LevelDatabase {
   #reopening: Promise<void> = Promise.resolve()
   readonly #queue: Queued[] = []
   #writing: Promise<void> | undefined
-  #hurry: () => void = () => {}
 
   private constructor(folder: string, level: Level) {
     this.#folder = folder
@@ -76,14 +74,12 @@ export class LevelDatabase {
   async write(writes: readonly LevelWrite[], { sync }: { sync: boolean }): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#queue.push({ writes, sync, resolve, reject })
-    if (sync) this.#hurry()
     this.#writing ??= this.#writeQueue()
     await promise
   }
 
   async close(): Promise<void> {
     this.#stop.abort()
-    this.#hurry()
     await this.#writing
     await this.#reopening
     const level = this.#level
@@ -101,9 +97,6 @@ export class LevelDatabase {
 
   async #writeQueue(): Promise<void> {
     while (this.#queue.length > 0) {
-      // What the same turn of the event loop still has to write joins the batch.
-      await Promise.resolve()
-      if (!this.#queue.some(({ sync }) => sync)) await this.#untilHurried()
       const group = this.#queue.splice(0)
       try {
         await this.#writeGroup(group)
@@ -113,17 +106,6 @@ export class LevelDatabase {
       }
     }
     this.#writing = undefined
-  }
-
-  /** What need not be synced waits for company, so that it costs no turn of its own through LevelDB's threads. */
-  #untilHurried(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, LAZY_MS)
-    this.#hurry = () => {
-      clearTimeout(timer)
-      resolve()
-    }
-    return promise
   }
 
   async #writeGroup(group: readonly Queued[]): Promise<void> {

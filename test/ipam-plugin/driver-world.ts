@@ -23,18 +23,18 @@ export class DriverWorld {
   readonly #folder: string
   readonly #defaults: readonly DefaultPool[]
   readonly #host: Host = { id: 'host-1', name: 'testhost', boot: 'boot-1' }
-  #database: LevelDatabase
+  #close: () => Promise<void>
   #ipam: Ipam
   #methods: Methods
 
   private constructor(
     folder: string,
     defaults: readonly DefaultPool[],
-    opened: { database: LevelDatabase; ipam: Ipam },
+    opened: { close: () => Promise<void>; ipam: Ipam },
   ) {
     this.#folder = folder
     this.#defaults = defaults
-    this.#database = opened.database
+    this.#close = opened.close
     this.#ipam = opened.ipam
     this.#methods = ipamMethods(async () => this.#ipam)
   }
@@ -47,14 +47,14 @@ export class DriverWorld {
 
   /** As a restart of the plugin within one boot: nothing is kept but what is stored. */
   async reopen(): Promise<void> {
-    await this.#database.close()
+    await this.#close()
     const opened = await openIpam(this.#folder, this.#host, this.#defaults)
-    this.#database = opened.database
+    this.#close = opened.close
     this.#ipam = opened.ipam
   }
 
   async close(): Promise<void> {
-    await this.#database.close()
+    await this.#close()
     await rm(this.#folder, { recursive: true, force: true })
   }
 
@@ -139,11 +139,10 @@ export async function refusal(asked: Promise<unknown>): Promise<string | undefin
 async function openIpam(folder: string, host: Host, defaults: readonly DefaultPool[]) {
   const database = await LevelDatabase.open(join(folder, 'db'))
   const store = new LevelStore(database, 'store/')
-  const ipam = await startIpam(
-    store,
-    await LevelJournal.open(database, join(folder, 'journal'), host.boot),
-    host,
-    defaults,
-  )
-  return { database, ipam }
+  const journal = await LevelJournal.open(database, join(folder, 'journal'), host.boot)
+  const close = async () => {
+    await journal.close()
+    await database.close()
+  }
+  return { close, ipam: await startIpam(store, journal, host, defaults) }
 }

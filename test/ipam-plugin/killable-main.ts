@@ -47,7 +47,10 @@ async function openStorage(): Promise<Storage> {
     store: stepped('store', slow(new LevelStore(database, 'store/'))),
     journal: stepped('journal', journal),
     host: { id, name: settings.HOST_NAME, boot },
-    close: () => database.close(),
+    close: async () => {
+      await journal.close()
+      await database.close()
+    },
   }
 }
 
