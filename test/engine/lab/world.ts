@@ -9,7 +9,7 @@ import { run } from './run.ts'
 import { Switch } from './switch.ts'
 
 /** A file's share of the time that a whole run may take. */
-const LIMIT = 10 * 60_000
+const LIMIT = (process.env['BERTH_SOAK'] ? 120 : 10) * 60_000
 
 /** A running test, as far as scenarios use it: the same for a file and for a part of it. */
 export type Test = Pick<
