@@ -165,8 +165,8 @@ export class Pools {
   }
 
   async #hasAddresses({ id, segment }: Pool): Promise<boolean> {
-    for await (const [, entry] of this.#journal.addresses(addressesOf(segment))) {
-      if (entry.pool === id) return true
+    for await (const [key, { pool }] of this.#journal.addresses(addressesOf(segment))) {
+      if (pool === id && this.#journal.address(key)?.pool === id) return true
     }
     return false
   }
