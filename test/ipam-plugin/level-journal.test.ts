@@ -120,6 +120,22 @@ await t.test('a long file is cleared once all of it is in the database, not befo
   t.equal(Object.keys(await entries(again)).length, MANY + 2, 'it is written to as before')
 })
 
+await t.test('an entry that changes while it is written is the newer one', async t => {
+  const world = await open(t, t.testdir())
+  const release = holdWrites(t, world.database)
+  for (const key of ['a', 'b']) world.journal.writeAddress(key, intent)
+  const first = world.journal.sync()
+  world.journal.writeAddress('a', held)
+  world.journal.writeAddress('b', undefined)
+  release()
+  await first
+  t.strictSame(await inDatabase(world), ['a', 'b'])
+  t.strictSame(await entries(world), { a: held })
+  release()
+  await until(async () => (await inDatabase(world)).length === 1)
+  t.strictSame(await entries(world), { a: held })
+})
+
 await t.test('an entry removed while it is written to the database is gone from it', async t => {
   const world = await open(t, t.testdir())
   const release = holdWrites(t, world.database)

@@ -119,6 +119,15 @@ class World {
     await this.#database.write(writes, { sync: true })
   }
 
+  async whileJournalIsFull(job: () => Promise<void>): Promise<void> {
+    const write = this.journal.writeAddress.bind(this.journal)
+    this.journal.writeAddress = () => {
+      throw new Error('no space')
+    }
+    await job()
+    this.journal.writeAddress = write
+  }
+
   async close(): Promise<void> {
     await this.journal.close()
     await this.#database.close()
@@ -247,26 +256,36 @@ await t.test('a claim answered between listing and finishing is not taken back',
   t.match(world.entry(A), { state: 'held' })
 })
 
-await t.test('a claim that is under way while another is settled is not taken back', async t => {
-  const world = await openWorld(t)
-  const { claims, settlement } = await world.parts('boot-1')
-  const left = { state: 'intent', pool: pool.id, op: 'op-1', boot: 'boot-1' } as const
-  world.journal.writeAddress(keyOf(B), left)
-  await world.put(B)
-  const { promise: settled, resolve } = Promise.withResolvers<void>()
-  const commit = world.store.commit.bind(world.store)
-  world.store.commit = async transaction => {
-    if (writes(transaction, keyOf(A))) await settled
-    return await commit(transaction)
-  }
-  const claim = claims.claim({ pool, cooldownMs: 0, isJoined: () => true }, at(A), {}, never)
-  await settlement.settle(() => 0)
-  t.strictSame(await world.states(B), ['idle'])
-  resolve()
-  t.equal(await claim, undefined, 'its fence was moved by us: it is sent again, and granted')
-  t.strictSame(await world.states(A), ['used'])
-  t.match(world.entry(A), { state: 'held' })
-})
+for (const [when, isFirst] of [
+  ['before it commits', false],
+  ['after it committed', true],
+] as const) {
+  await t.test(`a claim under way is not taken back by settling ${when}`, async t => {
+    const world = await openWorld(t)
+    const { claims, settlement } = await world.parts('boot-1')
+    const left = { state: 'intent', pool: pool.id, op: 'op-1', boot: 'boot-1' } as const
+    world.journal.writeAddress(keyOf(B), left)
+    await world.put(B)
+    const reached = Promise.withResolvers<void>()
+    const settled = Promise.withResolvers<void>()
+    const commit = world.store.commit.bind(world.store)
+    world.store.commit = async transaction => {
+      if (!writes(transaction, keyOf(A))) return await commit(transaction)
+      const early = isFirst ? await commit(transaction) : undefined
+      reached.resolve()
+      await settled.promise
+      return early ?? (await commit(transaction))
+    }
+    const claim = claims.claim({ pool, cooldownMs: 0, isJoined: () => true }, at(A), {}, never)
+    await reached.promise
+    await settlement.settle(() => 0)
+    t.strictSame(await world.states(B), ['idle'])
+    settled.resolve()
+    t.equal(await claim, undefined, 'where the fence was moved, it is sent again')
+    t.strictSame(await world.states(A), ['used'])
+    t.match(world.entry(A), { state: 'held' })
+  })
+}
 
 await t.test('a claim of unknown outcome is settled after the fence was rewritten', async t => {
   const world = await openWorld(t)
@@ -338,6 +357,32 @@ await t.test('a release that the store did not take is delivered when it can be'
   t.strictSame(await world.states(A), ['used'])
   await ipam.settle()
   t.strictSame([await world.states(A), await world.journalKeys()], [['idle'], []])
+})
+
+await t.test('a release that the journal could not note is made up for', async t => {
+  const world = await openWorld(t)
+  const ipam = await world.start('boot-1')
+  await world.claim(A)
+  const here = { pool, cooldownMs: 0 }
+  await world.whileJournalIsFull(async () => {
+    await t.rejects(ipam.claims.release(here, parseAddress(A)), /no space/)
+  })
+  t.match(world.entry(A), { state: 'held' })
+  await ipam.settle()
+  t.strictSame([await world.states(A), await world.journalKeys()], [['idle'], []])
+})
+
+await t.test('a claim that the journal could not note does not block the address', async t => {
+  const world = await openWorld(t)
+  const ipam = await world.start('boot-1')
+  await world.whileJournalIsFull(async () => {
+    await t.rejects(world.claim(A), /no space/)
+    await t.rejects(ipam.settle(), /no space/)
+  })
+  t.strictSame(await world.states(A), [undefined])
+  await ipam.settle()
+  t.equal(await world.claim(A), undefined)
+  t.strictSame(await world.states(A), ['used'])
 })
 
 async function openWorld(t: Test): Promise<World> {
