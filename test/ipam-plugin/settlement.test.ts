@@ -267,10 +267,12 @@ for (const [when, isFirst] of [
     world.journal.writeAddress(keyOf(B), left)
     await world.put(B)
     const reached = Promise.withResolvers<void>()
+    let isReached = false
     const settled = Promise.withResolvers<void>()
     const commit = world.store.commit.bind(world.store)
     world.store.commit = async transaction => {
-      if (!writes(transaction, keyOf(A))) return await commit(transaction)
+      if (isReached || !writes(transaction, keyOf(A))) return await commit(transaction)
+      isReached = true
       const early = isFirst ? await commit(transaction) : undefined
       reached.resolve()
       await settled.promise
