@@ -1,6 +1,7 @@
 import express from 'express'
 import type { Request, Response } from 'express'
 import type { Logger } from 'pino'
+import { giveMemoryBackWhenIdle } from './idle-memory.ts'
 import { Refusal } from './refusal.ts'
 import { listenOnSocket } from './socket-server.ts'
 import type { SocketServer } from './socket-server.ts'
@@ -47,9 +48,11 @@ const BODY_LIMIT = '1mb'
 export async function servePlugin(options: ServerOptions): Promise<SocketServer> {
   const app = express().disable('x-powered-by').disable('etag')
   const anyType = () => true
-  app.post('/:method', express.raw({ type: anyType, limit: BODY_LIMIT }), (req, res) =>
-    answer(options, req, res),
-  )
+  const busy = giveMemoryBackWhenIdle()
+  app.post('/:method', express.raw({ type: anyType, limit: BODY_LIMIT }), (req, res) => {
+    busy()
+    return answer(options, req, res)
+  })
   app.use((req: Request, res: Response) => {
     unserved(options, res, 404, `Nothing is served at ${req.method} ${req.path}`)
   })

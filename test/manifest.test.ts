@@ -4,8 +4,8 @@ import t from 'tap'
 import { SETTINGS, readIpamSettings } from '../ipam-plugin/settings.ts'
 import { isManifest, mergeManifests } from '../scripts/merge-manifests.ts'
 
-/** Read by Node itself, not by Berth. */
-const OF_NODE = ['NODE_COMPILE_CACHE']
+/** Read by Node itself and by the C library, not by Berth. */
+const OF_NODE = ['NODE_COMPILE_CACHE', 'MALLOC_ARENA_MAX']
 /** Fixed by the image: where the engine mounts the state, and where it looks for the socket. */
 const FIXED = ['DATA_DIR', 'PLUGIN_SOCKET', ...OF_NODE]
 
