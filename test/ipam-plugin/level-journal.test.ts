@@ -169,6 +169,24 @@ await t.test('addresses() knows what is on its way, and not what was just remove
   t.strictSame(await entries(world, 'none/'), {})
 })
 
+await t.test(
+  'an entry removed before it was listed is not listed, whatever is written',
+  async t => {
+    const world = await open(t, t.testdir())
+    world.journal.writeAddress('a', held)
+    await world.journal.sync()
+    world.journal.writeAddress('a', undefined)
+    const list = world.database.list.bind(world.database)
+    world.database.list = async (...args) => {
+      const rows = await list(...args)
+      await world.journal.sync()
+      return rows
+    }
+    const todo = 'bug: its removal is no longer pending when the row read before is looked at'
+    t.strictSame(await entries(world), {}, { todo })
+  },
+)
+
 await t.test('addresses() comes to an end with more entries than one page', async t => {
   const world = await open(t, t.testdir())
   for (let i = 0; i < 2500; i++) world.journal.writeAddress(`k${i}`, held)
