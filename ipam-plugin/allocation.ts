@@ -78,7 +78,7 @@ function refuseUnusable(
 function contended({ subnet }: Pool): Refusal {
   return new Refusal(
     'deadline',
-    `Each free address of ${formatSubnet(subnet)} that was tried went to another host first; try again`,
+    `Each free address of ${formatSubnet(subnet)} that was tried had just gone to somebody else; try again`,
   )
 }
 

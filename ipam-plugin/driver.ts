@@ -56,10 +56,14 @@ export function ipamMethods(started: () => Promise<Ipam>): Methods {
       call.note({ result: await pools.release(PoolID) })
       return {}
     },
-    'IpamDriver.RequestAddress': async (body, call) =>
-      await requestAddress(await started(), wire.readRequestAddress(body), call),
-    'IpamDriver.ReleaseAddress': async (body, call) =>
-      await releaseAddress(await started(), wire.readReleaseAddress(body), call),
+    'IpamDriver.RequestAddress': async (body, call) => {
+      const request = wire.readRequestAddress(body)
+      return await requestAddress(await started(), request, call)
+    },
+    'IpamDriver.ReleaseAddress': async (body, call) => {
+      const request = wire.readReleaseAddress(body)
+      return await releaseAddress(await started(), request, call)
+    },
   }
 }
 
@@ -142,6 +146,7 @@ async function requestAddress(
   const hostPool = ipam.pools.joined(request.PoolID)
   const { pool } = hostPool
   const wanted = request.Address === '' ? undefined : readAddressOf(pool, request.Address)
+  if (wanted) call.note({ address: formatAddress(wanted) })
   const address = formatAddress(await give(ipam, hostPool, wanted, request.Options, call))
   call.note({ address })
   return { Address: `${address}/${pool.subnet.length}`, Data: {} }

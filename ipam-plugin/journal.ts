@@ -9,8 +9,8 @@ export interface Journal {
   address(key: string): AddressEntry | undefined
 
   /**
-   * The address entries whose keys begin with `prefix`, in no order, each once at least. They may have changed since:
-   * whoever acts on one asks for it again.
+   * The address entries whose keys begin with `prefix`, in no order, each once at least. Each is current when
+   * it is yielded, and may change from then on.
    */
   addresses(prefix?: string): AsyncIterable<readonly [string, AddressEntry]>
 

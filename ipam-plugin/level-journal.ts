@@ -11,7 +11,7 @@ const POOLS = 'journal/pools/'
 /** In each batch, so that a sync has something to write. */
 const FLUSHED = 'journal/flushed'
 const PAGE = 1000
-/** The file is emptied when it is longer, and all that it says stands in the database. */
+/** When the file is longer, what stands in the database is taken out of it. */
 const CLEAR_AT = 64 * 1024
 const FLUSH_AFTER_MS = 50
 
@@ -39,8 +39,8 @@ export class LevelJournal implements Journal {
   readonly #database: LevelDatabase
   readonly #file: AppendFile
   readonly #boot: string
-  /** Entries, or null for none, that are on their way into the database. */
-  readonly #pending = new Map<string, AddressEntry | null>()
+  /** What is on its way into the database: an object for each change, so that two alike are told apart. */
+  readonly #pending = new Map<string, { readonly entry: AddressEntry | null }>()
   #isFlushing = false
   #isClosed = false
 
@@ -70,30 +70,31 @@ export class LevelJournal implements Journal {
 
   address(key: string): AddressEntry | undefined {
     const pending = this.#pending.get(key)
-    if (pending !== undefined) return pending ?? undefined
+    if (pending) return pending.entry ?? undefined
     const text = this.#database.get(ADDRESSES + key)
     return text === undefined ? undefined : read(addressEntry, ADDRESSES + key, text)
   }
 
   async *addresses(prefix = ''): AsyncIterable<readonly [string, AddressEntry]> {
     const pending = [...this.#pending].filter(([key]) => key.startsWith(prefix))
-    for (const [key, entry] of pending) if (entry) yield [key, entry]
+    for (const [key, { entry }] of pending) if (entry) yield [key, entry]
     const end = endOf(ADDRESSES + prefix)
     for (let from = ADDRESSES + prefix; ;) {
       const page = await this.#database.list(from, end, PAGE)
-      for (const [key, text] of page) {
+      for (const [key] of page) {
         from = `${key}\0`
+        // Asked again: it may have changed or gone since the page was read.
         const address = key.slice(ADDRESSES.length)
-        const newer = this.#pending.get(address)
-        if (newer !== null) yield [address, newer ?? read(addressEntry, key, text)]
+        const entry = this.address(address)
+        if (entry) yield [address, entry]
       }
       if (page.length < PAGE) return
     }
   }
 
   writeAddress(key: string, entry: AddressEntry | undefined): void {
-    this.#file.append(JSON.stringify({ boot: this.#boot, key, entry: entry ?? null }))
-    this.#pending.set(key, entry ?? null)
+    this.#file.append(this.#record(key, entry ?? null))
+    this.#pending.set(key, { entry: entry ?? null })
     if (!this.#isFlushing) void this.#flushSoon()
   }
 
@@ -133,13 +134,25 @@ export class LevelJournal implements Journal {
 
   async #flush(options: { sync: boolean }): Promise<void> {
     const flushed = [...this.#pending]
-    const writes = flushed.map(([key, entry]) => levelWrite(ADDRESSES + key, entry))
+    const writes = flushed.map(([key, { entry }]) => levelWrite(ADDRESSES + key, entry))
     await this.#database.write([...writes, levelWrite(FLUSHED, {})], options)
-    for (const [key, entry] of flushed) {
-      if (this.#pending.get(key) === entry) this.#pending.delete(key)
+    for (const [key, one] of flushed) {
+      if (this.#pending.get(key) === one) this.#pending.delete(key)
     }
-    if (this.#pending.size === 0 && this.#file.size > CLEAR_AT && !this.#isClosed)
-      this.#file.clear()
+    if (this.#file.size > CLEAR_AT && !this.#isClosed) this.#shorten()
+  }
+
+  /** Under steady load there is always something pending: only that stays. */
+  #shorten(): void {
+    try {
+      this.#file.replace(Array.from(this.#pending, ([key, { entry }]) => this.#record(key, entry)))
+    } catch {
+      // A full disk: the file that is there is as good, and is shortened another time.
+    }
+  }
+
+  #record(key: string, entry: AddressEntry | null): string {
+    return JSON.stringify({ boot: this.#boot, key, entry })
   }
 }
 
@@ -152,7 +165,7 @@ function levelWrite(key: string, entry: object | null) {
 /** A record that cannot be read was torn by the death of the process that wrote it, and was not acted upon. */
 function parseChange(record: string): AddressChange[] {
   try {
-    return [change.parse(JSON.parse(record))]
+    return [change.parse(JSON.parse(record), { mode: 'strip' })]
   } catch {
     return []
   }

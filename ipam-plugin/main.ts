@@ -18,8 +18,10 @@ async function openStorage(): Promise<Storage> {
   const database = await LevelDatabase.open(join(state, 'ipam', 'db'))
   try {
     const boot = await bootId()
-    const journal = await LevelJournal.open(database, join(state, 'ipam', 'journal'), boot)
     const id = await hostId(join(state, 'host.json'))
+    // In the database's folder: whoever moves that away, or puts a copy back, does so with both.
+    const file = join(state, 'ipam', 'db', 'berth-journal')
+    const journal = await LevelJournal.open(database, file, boot)
     return {
       store: new LevelStore(database, 'store/'),
       journal,

@@ -35,7 +35,7 @@ export type HostPool = {
 
 /**
  * The pools that this host's engine uses, each counted: two networks may share one, and a failed `network create`
- * releases only the pool. Only the first use and the last touch the shared record.
+ * releases only the pool. Only the first use and the last touch the shared record, and those that bring options.
  */
 export class Pools {
   readonly #store: Store
@@ -165,8 +165,8 @@ export class Pools {
   }
 
   async #hasAddresses({ id, segment }: Pool): Promise<boolean> {
-    for await (const [key, { pool }] of this.#journal.addresses(addressesOf(segment))) {
-      if (pool === id && this.#journal.address(key)?.pool === id) return true
+    for await (const [, { pool }] of this.#journal.addresses(addressesOf(segment))) {
+      if (pool === id) return true
     }
     return false
   }

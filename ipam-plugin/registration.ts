@@ -91,7 +91,10 @@ async function rewrite(
     write: [{ put: key, value }],
   })
   if (!result.committed) return undefined
-  // What was sent before this and has not committed never will.
-  for (const other of nonces) if (other !== nonce) nonces.delete(other)
+  // What was sent before this and has not committed never will; what was sent since may have.
+  for (const other of nonces) {
+    if (other === nonce) break
+    nonces.delete(other)
+  }
   return { key, value, revision: result.revision }
 }

@@ -1,16 +1,27 @@
-import { closeSync, ftruncateSync, fstatSync, openSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 
 /**
  * Records appended to a file, written synchronously: each survives the death of the process from the moment that
  * `append` returns, which is sooner than any asynchronous write could say so. Not synced: a power cut may lose them.
  */
 export class AppendFile {
-  readonly #descriptor: number
+  readonly #file: string
+  #descriptor: number
   #size: number
 
   /** @throws {Error} where the file cannot be written */
   constructor(file: string) {
-    this.#descriptor = openSync(file, 'a+', 0o600)
+    this.#file = file
+    this.#descriptor = openSync(file, 'a', 0o600)
     this.#size = fstatSync(this.#descriptor).size
   }
 
@@ -21,14 +32,36 @@ export class AppendFile {
 
   /** What was appended since the file was last cleared; the last one may be torn. */
   records(): string[] {
-    return readFileSync(this.#descriptor, 'utf8')
+    return readFileSync(this.#file, 'utf8')
       .split('\n')
       .filter(record => record !== '')
   }
 
-  /** The line feed comes first: whatever a failed write left behind ends there. */
+  /**
+   * The line feed comes first: whatever a failed write left behind ends there.
+   *
+   * @throws {Error} where not all of it was written: what is there of it is torn
+   */
   append(record: string): void {
-    this.#size += writeSync(this.#descriptor, `\n${record}`)
+    const line = Buffer.from(`\n${record}`)
+    const written = writeSync(this.#descriptor, line)
+    this.#size += written
+    // The system writes what there is room for, and calls that a success.
+    if (written < line.length)
+      throw Object.assign(new Error(`ENOSPC: no space left on device, write ${this.#file}`), {
+        code: 'ENOSPC',
+      })
+  }
+
+  /** These records instead of all there are: whoever dies meanwhile leaves the ones or the others. */
+  replace(records: readonly string[]): void {
+    const draft = `${this.#file}.new`
+    writeFileSync(draft, records.map(record => `\n${record}`).join(''), { mode: 0o600 })
+    const descriptor = openSync(draft, 'a')
+    renameSync(draft, this.#file)
+    closeSync(this.#descriptor)
+    this.#descriptor = descriptor
+    this.#size = fstatSync(descriptor).size
   }
 
   clear(): void {

@@ -8,7 +8,7 @@ const IDLE_MS = 2000
  */
 export function giveMemoryBackWhenIdle(): () => void {
   const idle = setTimeout(() => {
-    void globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
   }, IDLE_MS)
   idle.unref()
   return () => idle.refresh()

@@ -18,11 +18,13 @@ const DAMAGED = 'berth-damaged'
  */
 export async function damage(folder: string, boot: string): Promise<string | undefined> {
   const found = DROPPED.exec(await readFile(join(folder, 'LOG'), 'utf8'))?.[0]
-  if (found !== undefined && (await read(join(folder, BOOT))) === boot) {
+  const isSameBoot = (await read(join(folder, BOOT))) === boot
+  if (found !== undefined && isSameBoot) {
     await writeFile(join(folder, DAMAGED), `${boot} ${found}`)
     return found
   }
-  await writeFile(join(folder, BOOT), boot)
+  // Not again and again: on a full disk that would leave an empty file.
+  if (!isSameBoot) await writeFile(join(folder, BOOT), boot)
   return undefined
 }
 

@@ -152,10 +152,13 @@ async function openLevel(folder: string): Promise<Level> {
     refuseDamaged(await knownDamage(folder, boot))
     const level = new Level(folder, { ...LEVEL_OPTIONS, createIfMissing: await isEmpty(folder) })
     await level.open()
-    const damaged = await damage(folder, boot)
-    if (damaged) await level.close()
-    refuseDamaged(damaged)
-    return level
+    try {
+      refuseDamaged(await damage(folder, boot))
+      return level
+    } catch (error) {
+      await level.close()
+      throw error
+    }
   } catch (cause) {
     throw new StoreUnavailable(`Cannot open the state in ${folder}: ${reason(cause)}`, { cause })
   }

@@ -5,7 +5,7 @@ import { SETTINGS, readIpamSettings } from '../ipam-plugin/settings.ts'
 import { isManifest, mergeManifests } from '../scripts/merge-manifests.ts'
 
 /** Read by Node itself and by the C library, not by Berth. */
-const OF_NODE = ['NODE_COMPILE_CACHE', 'MALLOC_ARENA_MAX']
+const OF_NODE = ['NODE_COMPILE_CACHE', 'MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_']
 /** Fixed by the image: where the engine mounts the state, and where it looks for the socket. */
 const FIXED = ['DATA_DIR', 'PLUGIN_SOCKET', ...OF_NODE]
 

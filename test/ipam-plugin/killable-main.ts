@@ -42,7 +42,11 @@ async function openStorage(): Promise<Storage> {
   const database = await LevelDatabase.open(join(state, 'ipam', 'db'))
   const id = await hostId(join(state, 'host.json'))
   const boot = BOOT ?? (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
-  const journal = await LevelJournal.open(database, join(state, 'ipam', 'journal'), boot)
+  const journal = await LevelJournal.open(
+    database,
+    join(state, 'ipam', 'db', 'berth-journal'),
+    boot,
+  )
   return {
     store: stepped('store', slow(new LevelStore(database, 'store/'))),
     journal: stepped('journal', journal),
