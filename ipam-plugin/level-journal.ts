@@ -76,8 +76,10 @@ export class LevelJournal implements Journal {
   }
 
   async *addresses(prefix = ''): AsyncIterable<readonly [string, AddressEntry]> {
-    const pending = [...this.#pending].filter(([key]) => key.startsWith(prefix))
-    for (const [key, { entry }] of pending) if (entry) yield [key, entry]
+    for (const key of [...this.#pending.keys()]) {
+      const entry = key.startsWith(prefix) ? this.address(key) : undefined
+      if (entry) yield [key, entry]
+    }
     const end = endOf(ADDRESSES + prefix)
     for (let from = ADDRESSES + prefix; ;) {
       const page = await this.#database.list(from, end, PAGE)
