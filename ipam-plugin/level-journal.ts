@@ -76,7 +76,7 @@ export class LevelJournal implements Journal {
   }
 
   async *addresses(prefix = ''): AsyncIterable<readonly [string, AddressEntry]> {
-    for (const key of [...this.#pending.keys()]) {
+    for (const key of this.#pending.keys()) {
       const entry = key.startsWith(prefix) ? this.address(key) : undefined
       if (entry) yield [key, entry]
     }
