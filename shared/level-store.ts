@@ -1,6 +1,8 @@
 import type { LevelDatabase, LevelWrite } from './level-database.ts'
 import type { CommitResult, Entry, Revision, Store, Transaction } from './store.ts'
 
+const RESERVED_AT_ONCE = 1000
+
 type Pending = {
   readonly transaction: Transaction
   readonly resolve: (result: CommitResult) => void
@@ -18,6 +20,8 @@ export class LevelStore implements Store {
   #committing: Promise<void> | undefined
   /** The last one given; undefined where it must be read. */
   #revision: number | undefined
+  /** Revisions up to here may be given without writing the counter. */
+  #reserved = 0
 
   constructor(database: LevelDatabase, prefix: string) {
     this.#database = database
@@ -59,23 +63,28 @@ export class LevelStore implements Store {
       group.forEach(({ resolve }, i) => resolve(results[i] as CommitResult))
     } catch (error) {
       this.#revision = undefined
+      this.#reserved = 0
       for (const { reject } of group) reject(error)
     }
   }
 
   async #write({ changed, revision }: Decisions): Promise<void> {
-    const writes: LevelWrite[] = [
-      { type: 'put', key: this.#counterKey, value: String(revision) },
-      ...Array.from(changed, ([key, entry]): LevelWrite =>
-        entry
-          ? { type: 'put', key: this.#prefix + key, value: `${entry.revision} ${entry.value}` }
-          : { type: 'del', key: this.#prefix + key },
-      ),
-    ]
+    const writes = Array.from(changed, ([key, entry]): LevelWrite =>
+      entry
+        ? { type: 'put', key: this.#prefix + key, value: `${entry.revision} ${entry.value}` }
+        : { type: 'del', key: this.#prefix + key },
+    )
+    if (revision > this.#reserved) {
+      this.#reserved = revision + RESERVED_AT_ONCE
+      writes.push({ type: 'put', key: this.#counterKey, value: String(this.#reserved) })
+    }
     await this.#database.write(writes, { sync: true })
   }
 
-  /** The one counter behind all revisions, written in each commit's own batch, so that none is ever given twice. */
+  /**
+   * The one counter behind all revisions. It runs ahead of them, in the batch of the commit that needs more, and whoever
+   * opens the store goes on behind it: so that none is ever given twice, and most commits are a single write.
+   */
   get #counterKey(): string {
     return `revision-of-${this.#prefix}`
   }
