@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
+import { LEVEL_OPTIONS } from '../shared/level-database.ts'
 import { openLog } from '../shared/log.ts'
 import { servePlugin } from '../shared/plugin-server.ts'
 import { write } from '../ipam-plugin/records.ts'
@@ -9,7 +10,7 @@ import type { PoolId } from '../ipam-plugin/pool-id.ts'
 
 /**
  * The floor of an allocation: the same server, the same log, and one synced put of a record as long as the plugin's into
- * a LevelDB with the options of `shared/level-database.ts`.
+ * a LevelDB with the plugin's own options.
  */
 const { DATA_DIR = '', PLUGIN_SOCKET = '' } = process.env
 const uuid = '00000000-0000-4000-8000-000000000000'
@@ -26,7 +27,7 @@ const record = write({
 })
 const folder = join(DATA_DIR, 'db')
 await mkdir(folder, { recursive: true })
-const database = new Level(folder, { cacheSize: 1 << 20, writeBufferSize: 1 << 20 })
+const database = new Level(folder, LEVEL_OPTIONS)
 await database.open()
 let count = 0
 
