@@ -1,6 +1,9 @@
 import type { LevelDatabase, LevelWrite } from './level-database.ts'
 import type { CommitResult, Entry, Revision, Store, Transaction } from './store.ts'
 
+/** The history of a store that belongs to one host alone. */
+export const LOCAL_HISTORY = 'local'
+
 const RESERVED_AT_ONCE = 1000
 
 type Pending = {
@@ -42,6 +45,10 @@ export class LevelStore implements Store {
     this.#queue.push({ transaction, resolve, reject })
     this.#committing ??= this.#commitQueue()
     return await promise
+  }
+
+  async history(): Promise<string> {
+    return LOCAL_HISTORY
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,12 @@ export interface Store {
    */
   commit(transaction: Transaction): Promise<CommitResult>
 
+  /**
+   * Names the history that all revisions belong to. It is another one where the store was replaced, and may be the same
+   * one where it was set back to an older state.
+   */
+  history(): Promise<string>
+
   close(): Promise<void>
 }
 

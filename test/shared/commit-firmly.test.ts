@@ -108,6 +108,7 @@ function scripted(...script: (CommitResult | Error)[]): Store & { readonly sent:
     },
     get: async () => undefined,
     list: async () => [],
+    history: async () => 'local',
     close: async () => {},
   }
 }

@@ -191,6 +191,13 @@ const PROMISES: Readonly<Record<string, (t: Test, world: World) => Promise<void>
     won(t, await swap(store, 'a', revision, '2'))
   },
 
+  'the history has a name, which stays when the store is opened anew': async (t, world) => {
+    const history = await world.store.history()
+    t.match(history, /^[\w-]+$/)
+    const store = await world.reopen()
+    t.equal(await store.history(), history)
+  },
+
   'no revision of a key comes twice: not after a delete, not after opening anew': async (
     t,
     world,
