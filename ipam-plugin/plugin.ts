@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { serveAdmin } from '../shared/admin-server.ts'
+import type { Routes } from '../shared/admin-server.ts'
 import { servePlugin } from '../shared/plugin-server.ts'
 import { Startup } from '../shared/startup.ts'
 import type { Store } from '../shared/store.ts'
@@ -51,12 +52,17 @@ export async function serveIpam(options: IpamPluginOptions): Promise<() => Promi
   const warn = (fault: Error) => log.error({ err: fault }, 'not ready; trying again')
   const startup = new Startup(() => openIpam(options), warn)
   ready.resolve(startup)
-  const admin = new Startup(() => serveAdmin(adminSocket, ipamViews(started)), warn)
+  const admin = new Startup(() => serveAdmin(adminSocket, routesOf(started)), warn)
   return async () => {
     await server.close(FINISH_WITHIN_MS)
     await (await admin.stop())?.close(0)
     await (await startup.stop())?.close()
   }
+}
+
+function routesOf(started: () => Promise<Ipam>): Routes {
+  const views = Object.entries(ipamViews(started))
+  return Object.fromEntries(views.map(([path, view]) => [`GET ${path}`, view]))
 }
 
 async function openIpam({ openStorage, defaultPools, log }: IpamPluginOptions) {

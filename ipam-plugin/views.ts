@@ -1,4 +1,3 @@
-import type { Views } from '../shared/admin-server.ts'
 import { formatAddress } from './addresses.ts'
 import type { Ipam } from './ipam.ts'
 import { addressOfKey, endOf, poolKey } from './keys.ts'
@@ -7,6 +6,9 @@ import { exclusionsOf, readAddress, readPool } from './records.ts'
 const ADDRESSES = 'v1/addresses/'
 const POOLS = 'v1/pools/'
 const ALL = Number.MAX_SAFE_INTEGER
+
+/** What each path shows. */
+type Views = Readonly<Record<string, () => Promise<object>>>
 
 /** What an operator may see of the plugin, each view whole. */
 export function ipamViews(started: () => Promise<Ipam>): Views {
