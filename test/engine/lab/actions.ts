@@ -71,6 +71,22 @@ export async function ping(engine: Engine, from: string, to: string): Promise<st
   return engine.docker(['exec', from, '/busybox', 'ping', '-c', '1', '-W', '5', to])
 }
 
+/** One container's ping of many addresses, each once; fails where one of them does not answer. */
+export async function pingAll(
+  engine: Engine,
+  from: string,
+  addresses: readonly string[],
+): Promise<void> {
+  const each = 'for to in "$@"; do /busybox ping -c 1 -W 5 "$to" || exit 1; done'
+  await engine.docker(['exec', from, '/busybox', 'sh', '-c', each, 'sh', ...addresses])
+}
+
+/** Where the container sends what is not for the LAN. */
+export async function defaultRouteOf(engine: Engine, container: string): Promise<string> {
+  const routes = await engine.docker(['exec', container, '/busybox', 'ip', 'route'])
+  return /^default via (\S+)/m.exec(routes)?.[1] ?? ''
+}
+
 /** What a command that must fail says. */
 export async function refusal(command: Promise<unknown>): Promise<string> {
   try {

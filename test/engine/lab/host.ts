@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { childrenOf, killAndWait, type ProcessId } from './processes.ts'
 import { ENGINES, toolFolders, type Suite } from './releases.ts'
 import { run, type RunOptions } from './run.ts'
-import type { Switch } from './switch.ts'
+import { addressOnSwitch, type Switch } from './switch.ts'
 import { until } from './until.ts'
 
 const OWN_NAMESPACES = [
@@ -45,6 +45,15 @@ export class Host {
     return host
   }
 
+  get name(): string {
+    return `h${this.number}`
+  }
+
+  /** On the LAN. */
+  get address(): string {
+    return addressOnSwitch(this.number)
+  }
+
   /** A file of the host as this process sees it: `var-lib` and `run` are its /var/lib and /run. */
   path(below: string): string {
     return join(this.folder, below)
@@ -54,7 +63,7 @@ export class Host {
     rmSync(this.path('ready'), { force: true })
     const script = join(import.meta.dirname, 'host-init.sh')
     const log = this.#log('host.log')
-    const command = [script, this.folder, `h${this.number}`, ENGINES]
+    const command = [script, this.folder, this.name, ENGINES]
     const network = `--net=/run/netns/${this.#namespace}`
     const child = spawn('nsenter', [network, 'unshare', ...OWN_NAMESPACES, ...command], {
       stdio: ['ignore', log, log],
@@ -103,7 +112,7 @@ export class Host {
   }
 
   #enter(): readonly string[] {
-    if (!this.#init) throw new Error(`h${this.number} has no power: boot it first`)
+    if (!this.#init) throw new Error(`${this.name} has no power: boot it first`)
     return [`--target=${this.#init.pid}`, '--mount', '--net', '--pid', '--uts', '--wd=/', '--']
   }
 

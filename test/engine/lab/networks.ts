@@ -18,6 +18,7 @@ const Endpoint = v
 const Network = v
   .object({
     Name: v.string(),
+    ConfigOnly: v.boolean(),
     IPAM: v
       .object({
         Driver: v.string(),
@@ -32,10 +33,10 @@ const Network = v
 export type Network = v.Infer<typeof Network>
 export type Range = v.Infer<typeof Range>
 
-/** The networks of the engine that take their addresses from the plugin. */
+/** The networks of the engine that take their addresses from the plugin; not those that are only a description. */
 export async function networksOf(engine: Engine): Promise<readonly Network[]> {
   const ids = (await engine.docker(['network', 'ls', '-q', '--no-trunc'])).split('\n')
   const answer: unknown = JSON.parse(await engine.docker(['network', 'inspect', ...ids]))
   const networks = v.array(Network).parse(answer, { mode: 'passthrough' })
-  return networks.filter(network => network.IPAM.Driver === PLUGIN)
+  return networks.filter(({ IPAM, ConfigOnly }) => IPAM.Driver === PLUGIN && !ConfigOnly)
 }

@@ -13,7 +13,7 @@ export type View = {
   readonly pools: readonly string[]
 }
 
-type Asserts = { strictSame(found: unknown, wanted: unknown, message: string): unknown }
+export type Asserts = { strictSame(found: unknown, wanted: unknown, message: string): unknown }
 
 /** Where the two differ and must: as "segment address". */
 export type Differences = {
@@ -105,14 +105,14 @@ export async function leakedAddresses(engine: Engine): Promise<readonly string[]
   })
 }
 
-function namedShared(network: Network): readonly string[] {
+export function namedShared(network: Network): readonly string[] {
   return ranges(network)
     .flatMap(range => [range.Gateway ?? '', ...Object.values(range.AuxiliaryAddresses ?? {})])
     .filter(address => address !== '')
     .map(address => key(segmentOf(network), address.replace(/\/.*/, '')))
 }
 
-function countedPools(networks: readonly Network[]): readonly string[] {
+export function countedPools(networks: readonly Network[]): readonly string[] {
   const counts = new Map<string, number>()
   for (const network of networks) {
     for (const range of ranges(network)) {
@@ -124,7 +124,7 @@ function countedPools(networks: readonly Network[]): readonly string[] {
 }
 
 /** The engine does not show a gateway that nobody named: each subnet without a named one may have one more. */
-function withoutElected(
+export function withoutElected(
   shared: readonly string[],
   named: ReadonlySet<string>,
   networks: readonly Network[],

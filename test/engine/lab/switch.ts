@@ -4,6 +4,10 @@ import { run } from './run.ts'
 const NETWORK = '192.0.2'
 const NETWORK6 = '2001:db8:2:'
 
+export function addressOnSwitch(number: number): string {
+  return `${NETWORK}.${number}`
+}
+
 /** The LAN: a bridge in a namespace of its own, where the machine's packet filters do not reach. */
 export class Switch {
   readonly lab: Lab
@@ -35,7 +39,7 @@ export class Switch {
     await ip(this.namespace, 'link', 'set', `port${number}`, 'master', 'br0', 'up')
     await ip(namespace, 'link', 'set', 'lo', 'up')
     await ip(namespace, 'link', 'set', 'eth0', 'up')
-    await ip(namespace, 'address', 'add', `${NETWORK}.${number}/24`, 'dev', 'eth0')
+    await ip(namespace, 'address', 'add', `${addressOnSwitch(number)}/24`, 'dev', 'eth0')
     await ip(namespace, 'address', 'add', `${NETWORK6}:${number}/64`, 'dev', 'eth0', 'nodad')
     await ip(namespace, 'route', 'add', 'default', 'via', `${NETWORK}.254`)
     return namespace

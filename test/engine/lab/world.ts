@@ -14,7 +14,16 @@ const LIMIT = (process.env['BERTH_SOAK'] ? 120 : 10) * 60_000
 /** A running test, as far as scenarios use it: the same for a file and for a part of it. */
 export type Test = Pick<
   TAP,
-  'comment' | 'equal' | 'match' | 'not' | 'ok' | 'passing' | 'strictSame' | 'teardown' | 'test'
+  | 'comment'
+  | 'equal'
+  | 'match'
+  | 'not'
+  | 'ok'
+  | 'pass'
+  | 'passing'
+  | 'strictSame'
+  | 'teardown'
+  | 'test'
 >
 
 /** One host with a running engine and the test image. */
@@ -22,9 +31,7 @@ export async function oneEngine(t: Test, suite: Suite): Promise<Engine> {
   const lab = await Lab.open(t)
   const host = await Host.create(await Switch.create(lab), 1)
   const engine = new Engine(host, suite)
-  t.teardown(() => {
-    if (!t.passing()) t.comment(`the engine's last words:\n${engine.logTail()}`)
-  })
+  tellLastWords(t, engine)
   await engine.start()
   await importImage(engine)
   return engine
@@ -34,14 +41,7 @@ export async function oneEngine(t: Test, suite: Suite): Promise<Engine> {
 export async function onOldestAndNewest(
   scenario: (t: Test, suite: Suite) => Promise<void>,
 ): Promise<void> {
-  t.setTimeout(LIMIT)
-  const reason = await whyNoEngines()
-  if (reason !== undefined) {
-    // A machine that checks changes must be able to; elsewhere it is enough to say so.
-    if (process.env['CI'] === 'true') t.fail(reason)
-    else t.pass('engine tests', { skip: reason })
-    return
-  }
+  if (!(await canRun(whyNoEngines))) return
   const suites = [OLDEST, NEWEST]
   await fetchEngines(suites)
   for (const suite of suites) {
@@ -50,7 +50,24 @@ export async function onOldestAndNewest(
   }
 }
 
+/** False, said as a skipped test, where something is missing; a failure on a machine that checks changes. */
+export async function canRun(whyNot: () => Promise<string | undefined>): Promise<boolean> {
+  t.setTimeout(LIMIT)
+  const reason = await whyNot()
+  if (reason === undefined) return true
+  if (process.env['CI'] === 'true') t.fail(reason)
+  else t.pass('engine tests', { skip: reason })
+  return false
+}
+
 async function versionOf(suite: Suite): Promise<string> {
   const answer = await run(tool(suite, 'dockerd'), ['--version'])
   return /[\d.]+/.exec(answer)?.[0] ?? answer
+}
+
+/** What its engine printed is told when the test fails. */
+export function tellLastWords(t: Test, engine: Engine): void {
+  t.teardown(() => {
+    if (!t.passing()) t.comment(`the last words of ${engine.host.name}:\n${engine.logTail()}`)
+  })
 }

@@ -1,0 +1,58 @@
+import t from 'tap'
+import { Engine } from './engine.ts'
+import { EtcdCluster, whyNoEtcd } from './etcd.ts'
+import { Host } from './host.ts'
+import { importImage } from './image.ts'
+import { Lab } from './lab.ts'
+import { Plugin } from './plugin.ts'
+import { fetchEngines, NEWEST, OLDEST, type Suite } from './releases.ts'
+import { whyNoEngines } from './requirements.ts'
+import { Switch } from './switch.ts'
+import { canRun, tellLastWords, type Test } from './world.ts'
+
+/** Old and new engines share a LAN. */
+const SUITES = [OLDEST, NEWEST, OLDEST]
+
+/** A host of the fleet, with what runs on it. */
+export type Node = { readonly host: Host; readonly engine: Engine; readonly plugin: Plugin }
+
+/** Hosts on one LAN, each with its engine and its plugin, and a member of one etcd on each. */
+export class Fleet {
+  readonly lan: Switch
+  readonly etcd: EtcdCluster
+  readonly nodes: readonly Node[]
+
+  private constructor(lan: Switch, etcd: EtcdCluster, nodes: readonly Node[]) {
+    this.lan = lan
+    this.etcd = etcd
+    this.nodes = nodes
+  }
+
+  /** One host for each suite: h1, h2 and so on. */
+  static async start(t: Test, suites: readonly Suite[]): Promise<Fleet> {
+    const lan = await Switch.create(await Lab.open(t))
+    const engines: Engine[] = []
+    for (const [index, suite] of suites.entries()) {
+      engines.push(new Engine(await Host.create(lan, index + 1), suite))
+    }
+    for (const engine of engines) tellLastWords(t, engine)
+    const etcd = await EtcdCluster.start(engines.map(({ host }) => host))
+    const install = async (engine: Engine): Promise<Node> => {
+      await engine.start()
+      await importImage(engine)
+      const { host } = engine
+      const settings = { ETCD_ENDPOINTS: etcd.endpoints, HOST_NAME: host.name }
+      return { host, engine, plugin: await Plugin.install(engine, settings) }
+    }
+    return new Fleet(lan, etcd, await Promise.all(engines.map(install)))
+  }
+}
+
+/** A scenario of three hosts; skipped, with the reason, where they cannot run. */
+export async function onThreeHosts(
+  scenario: (t: Test, fleet: Fleet) => Promise<void>,
+): Promise<void> {
+  if (!(await canRun(async () => (await whyNoEngines()) ?? whyNoEtcd()))) return
+  await fetchEngines(SUITES)
+  await scenario(t, await Fleet.start(t, SUITES))
+}
