@@ -1,0 +1,108 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
+import * as v from '@badrap/valita'
+import { Failure } from './failure.ts'
+
+/** Longer than the plugin holds a request while it starts. */
+const DEADLINE_MS = 30_000
+
+const refused = v.object({ error: v.string() })
+
+/** The plugin's admin API, on the unix socket where it serves this host's operator. */
+export class AdminClient {
+  readonly #socket: string
+  readonly #deadlineMs: number
+
+  constructor(socket: string, deadlineMs = DEADLINE_MS) {
+    this.#socket = socket
+    this.#deadlineMs = deadlineMs
+  }
+
+  /**
+   * What the plugin answered, with also what `type` does not name.
+   *
+   * @throws {Failure} with the plugin's sentence where it refuses, else with why there is no answer
+   */
+  async get<T>(path: string, type: v.Type<T>): Promise<T> {
+    return decode(await this.#ask('GET', path, undefined, this.#deadlineMs), path, type)
+  }
+
+  /** As `get`. What was asked may be done even if it throws; asked again, the plugin goes on with it. */
+  async post<T>(
+    path: string,
+    type: v.Type<T>,
+    body: object = {},
+    deadlineMs = this.#deadlineMs,
+  ): Promise<T> {
+    return decode(await this.#ask('POST', path, JSON.stringify(body), deadlineMs), path, type)
+  }
+
+  async #ask(method: string, path: string, body: string | undefined, deadlineMs: number) {
+    const signal = AbortSignal.timeout(deadlineMs)
+    try {
+      const sent = request({ socketPath: this.#socket, path, method, signal, agent: false })
+      sent.end(body)
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+      // The answer's own error says as much; nobody else listens for the request's any more.
+      sent.on('error', () => {})
+      return { status: answer.statusCode, body: await text(answer) }
+    } catch (error) {
+      if (!signal.aborted) throw unreachable(this.#socket, error)
+      const seconds = deadlineMs / 1000
+      const again = method === 'GET' ? '' : '; what it has begun may go on: run the command again'
+      throw new Failure(
+        `The plugin at ${this.#socket} has not answered within ${seconds} s${again}`,
+        { cause: error },
+      )
+    }
+  }
+}
+
+function decode<T>(
+  { status, body }: { status: number | undefined; body: string },
+  path: string,
+  type: v.Type<T>,
+): T {
+  const value = parseJson(body)
+  if (status === 200) {
+    const result = type.try(value, { mode: 'passthrough' })
+    if (result.ok) return result.value
+    throw new Failure(
+      `The plugin's answer to ${path} makes no sense to this berth: ${result.message}; are both of the same version?`,
+    )
+  }
+  const refusal = refused.try(value, { mode: 'passthrough' })
+  throw new Failure(refusal.ok ? refusal.value.error : `${path} was answered with status ${status}`)
+}
+
+function parseJson(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return undefined
+  }
+}
+
+function unreachable(socket: string, error: unknown): Failure {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  switch (code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+    case 'ENOTSOCK':
+      return new Failure(
+        `No plugin answers at ${socket}: check that it is enabled (docker plugin ls) and keeps its state there; --socket or BERTH_SOCKET names another place`,
+        { cause: error },
+      )
+    case 'EACCES':
+    case 'EPERM':
+      return new Failure(`Only root may use ${socket}: run berth with sudo`, { cause: error })
+    default: {
+      const why = error instanceof Error ? error.message : String(error)
+      return new Failure(`The plugin at ${socket} broke off: ${why}; its log may say more`, {
+        cause: error,
+      })
+    }
+  }
+}

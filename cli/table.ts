@@ -1,0 +1,20 @@
+const GAP = '  '
+const NOTHING = '-'
+
+/** Rows below their headings, in columns; a cell that is empty shows as `-`. Ends with a newline. */
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly (string | undefined)[])[],
+): string {
+  const lines = [headings, ...rows].map(line => line.map(cell => cell || NOTHING))
+  const widths = headings.map((_, column) =>
+    Math.max(...lines.map(line => widthOf(line[column] ?? ''))),
+  )
+  return lines
+    .map(line => line.map((cell, column) => pad(cell, widths[column] ?? 0)).join(GAP))
+    .map(line => `${line.trimEnd()}\n`)
+    .join('')
+}
+
+const pad = (cell: string, width: number): string => cell + ' '.repeat(width - widthOf(cell))
+const widthOf = (cell: string): number => Array.from(cell).length
