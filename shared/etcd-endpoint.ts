@@ -1,0 +1,196 @@
+import { rootCertificates } from 'node:tls'
+// The package's front door hides the connection behind retries of its own, which may not be: a blind retry of a
+// transaction that did commit reads as a loss.
+import { ConnectionPool } from 'etcd3/lib/connection-pool.js'
+import type { IRangeRequest, IRangeResponse, ITxnRequest, ITxnResponse } from 'etcd3'
+import { EtcdFault, judge } from './etcd-errors.ts'
+import type { EtcdOptions } from './etcd-options.ts'
+
+export type Calls = {
+  readonly range: { readonly request: IRangeRequest; readonly answer: IRangeResponse }
+  readonly txn: { readonly request: ITxnRequest; readonly answer: ITxnResponse }
+}
+
+/** How long one call may take: until there is a connection, and in all. */
+export type Limits = { readonly connectMs: number; readonly ms: number }
+
+const GRPC_OPTIONS = {
+  'grpc.enable_retries': 0,
+  'grpc.enable_http_proxy': 0,
+  'grpc.service_config_disable_resolution': 1,
+  // Each store has its own connections: what one of them loses is not lost to another.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 500,
+  // etcd sends answers of any size; how much is asked for is bounded by the one who asks.
+  'grpc.max_receive_message_length': -1,
+  // etcd hangs up on who pings more often than every 5 s.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 3000,
+}
+
+/** As grpc-js numbers them. */
+const READY = 2
+const TRANSIENT_FAILURE = 3
+const SHUTDOWN = 4
+
+type Connecting = Parameters<Parameters<ConnectionPool['withConnection']>[1]>[0]
+type Metadata = Connecting['metadata']
+type Method = (
+  request: unknown,
+  metadata: Metadata,
+  options: { readonly deadline: number },
+  done: (error: unknown, answer: unknown) => void,
+) => void
+type Methods = Readonly<Record<string, Method>>
+type Connection = Connecting & { readonly methods: Methods }
+type Login = { readonly name: string; readonly password: string }
+
+/** One member of etcd: its connection, its token, and calls that are each sent once and end in time. */
+export class EtcdEndpoint {
+  readonly url: string
+  readonly #pool: ConnectionPool
+  readonly #login: Login | undefined
+  #connection: Promise<Connection> | undefined
+  #token: Promise<string | undefined> | undefined
+
+  /** @throws {Error} for certificates or a key that cannot be read */
+  constructor(url: string, options: EtcdOptions) {
+    this.url = url
+    const { username, password = '' } = options
+    this.#login = username === undefined ? undefined : { name: username, password }
+    this.#pool = new ConnectionPool({
+      hosts: [url],
+      grpcOptions: GRPC_OPTIONS,
+      ...(url.startsWith('https:') && { credentials: credentialsOf(options) }),
+    })
+  }
+
+  /** @throws {EtcdFault} */
+  async call<M extends keyof Calls>(
+    method: M,
+    request: Calls[M]['request'],
+    { connectMs, ms }: Limits,
+  ): Promise<Calls[M]['answer']> {
+    const until = performance.now() + ms
+    const connection = (this.#connection ??= this.#connect('KV'))
+    try {
+      const ready = await connected(await connection, connectMs)
+      const answer = this.#login
+        ? this.#callAs(this.#login, ready, method, request, until)
+        : run(ready, method, request, until)
+      return (await answer) as Calls[M]['answer']
+    } catch (error) {
+      // The next call dials anew, rather than trust a connection on which nobody answers.
+      if (!(error instanceof EtcdFault) || error.unanswered) this.#hangUp(connection)
+      throw error
+    }
+  }
+
+  /** Calls under way end as they would have. */
+  close(): void {
+    if (this.#connection) this.#hangUp(this.#connection)
+  }
+
+  #hangUp(connection: Promise<Connection>): void {
+    if (this.#connection !== connection) return
+    this.#connection = undefined
+    this.#token = undefined
+    void connection.then(close)
+  }
+
+  async #connect(service: 'KV' | 'Auth'): Promise<Connection> {
+    const { client, resource, metadata } = await this.#pool.withConnection(service, found => found)
+    // A member that knows of no leader says so at once, instead of letting the request wait for one.
+    metadata.set('hasleader', 'true')
+    return { client, resource, metadata, methods: client as unknown as Methods }
+  }
+
+  async #callAs(
+    login: Login,
+    connection: Connection,
+    method: keyof Calls,
+    request: unknown,
+    until: number,
+  ): Promise<unknown> {
+    for (let again = true; ; again = false) {
+      const using = (this.#token ??= this.#authenticate(login, until))
+      try {
+        const token = await using
+        const metadata = connection.metadata.clone()
+        if (token !== undefined) metadata.set('token', token)
+        return await run({ ...connection, metadata }, method, request, until)
+      } catch (error) {
+        const refused = error instanceof EtcdFault && error.verdict === 'token'
+        if (refused && this.#token === using) this.#token = undefined
+        if (!refused || !again) throw error
+      }
+    }
+  }
+
+  /** Undefined where etcd asks for none. */
+  async #authenticate(login: Login, until: number): Promise<string | undefined> {
+    const connection = await this.#connect('Auth')
+    try {
+      const { token } = (await run(connection, 'authenticate', login, until)) as { token: string }
+      return token
+    } catch (error) {
+      this.#token = undefined
+      if (!(error instanceof EtcdFault)) throw error
+      if (error.message.includes('authentication is not enabled')) return undefined
+      // Whatever became of the login, what was to follow it was not sent.
+      const verdict = error.verdict === 'unknown' ? 'away' : error.verdict
+      throw new EtcdFault(verdict, error.message, error.unanswered, error)
+    } finally {
+      connection.client.close()
+    }
+  }
+}
+
+function credentialsOf({ ca, cert, key }: EtcdOptions) {
+  return {
+    rootCertificate: Buffer.from(ca ?? rootCertificates.join('\n')),
+    ...(cert !== undefined &&
+      key !== undefined && { certChain: Buffer.from(cert), privateKey: Buffer.from(key) }),
+  }
+}
+
+/** @throws {EtcdFault} */
+async function connected(connection: Connection, withinMs: number): Promise<Connection> {
+  const channel = connection.client.getChannel()
+  const until = Date.now() + withinMs
+  for (;;) {
+    const state = channel.getConnectivityState(true)
+    // A call on a channel that failed fails at once, and says why.
+    if (state === READY || state === TRANSIENT_FAILURE) return connection
+    if (state === SHUTDOWN) throw new EtcdFault('away', 'The connection was closed', true)
+    const { promise, resolve } = Promise.withResolvers<Error | undefined>()
+    channel.watchConnectivityState(state, until, resolve)
+    if (await promise)
+      throw new EtcdFault('away', `No connection within ${withinMs / 1000} s`, true)
+  }
+}
+
+/** @throws {EtcdFault} */
+async function run(
+  { client, metadata, methods }: Connection,
+  method: string,
+  request: unknown,
+  until: number,
+): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+  const deadline = Date.now() + until - performance.now()
+  try {
+    methods[method]?.call(client, request, metadata, { deadline }, (error, answer) =>
+      error ? reject(judge(error)) : resolve(answer),
+    )
+  } catch (error) {
+    throw judge(error)
+  }
+  return await promise
+}
+
+function close({ client, resource }: Connection): void {
+  client.close()
+  resource.resetAllServices()
+}

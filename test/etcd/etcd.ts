@@ -1,0 +1,313 @@
+import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, openSync, closeSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import type { Test } from 'tap'
+import { makeCertificates } from './certificates.ts'
+import type { Certificates } from './certificates.ts'
+
+const ETCD = '/usr/bin/etcd'
+const ETCDCTL = '/usr/bin/etcdctl'
+const READY_WITHIN_MS = 30_000
+const ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
+
+const run = promisify(execFile)
+
+export type EtcdSettings = {
+  /** @default 1 */
+  readonly members?: 1 | 3
+  /** Server and client certificates; clients without one are turned away. */
+  readonly tls?: boolean
+  /** Creates the user `root` with this password, and asks for it from then on. */
+  readonly rootPassword?: string
+  /** More arguments of each member, such as `--heartbeat-interval=20`. */
+  readonly args?: readonly string[]
+}
+
+export type Member = {
+  readonly name: string
+  /** Where clients reach it. */
+  readonly url: string
+  readonly peerUrl: string
+  /** Plain http, for health and metrics. */
+  readonly metricsUrl: string
+  readonly port: number
+}
+
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** A cluster of real etcd processes on loopback, in a folder of its own. */
+export class Etcd {
+  readonly folder: string
+  readonly members: readonly Member[]
+  readonly certificates: Certificates | undefined
+  readonly #settings: EtcdSettings
+  readonly #processes = new Map<Member, ChildProcess>()
+  /** Counts restores: each has data folders of its own. */
+  #incarnation = 0
+  #token = 'berth-1'
+
+  private constructor(
+    folder: string,
+    members: readonly Member[],
+    certificates: Certificates | undefined,
+    settings: EtcdSettings,
+  ) {
+    this.folder = folder
+    this.members = members
+    this.certificates = certificates
+    this.#settings = settings
+  }
+
+  /** Resolves when every member answers. Ends with the test `t`, or by `end()` where there is none. */
+  static async start(t: Test | undefined, settings: EtcdSettings = {}): Promise<Etcd> {
+    requirePrograms()
+    const folder = await mkdtemp(join(tmpdir(), 'berth-etcd-'))
+    const certificates = settings.tls ? await makeCertificates(folder) : undefined
+    const members = await chooseMembers(settings)
+    const etcd = new Etcd(folder, members, certificates, settings)
+    t?.teardown(async () => await etcd.end())
+    await etcd.startAll()
+    if (settings.rootPassword !== undefined) await etcd.#enableAuth(settings.rootPassword)
+    return etcd
+  }
+
+  get urls(): readonly string[] {
+    return this.members.map(({ url }) => url)
+  }
+
+  /** By number, from 0 on. */
+  member(i: number): Member {
+    const member = this.members[i]
+    if (!member) throw new Error(`There is no member ${i}`)
+    return member
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.members.map(async member => await this.kill(member)))
+    await rm(this.folder, { recursive: true, force: true })
+  }
+
+  /** All that do not run; resolves when they answer. */
+  async startAll(): Promise<void> {
+    for (const member of this.members) if (!this.#processes.has(member)) this.#launch(member)
+    await Promise.all(this.members.map(async member => await this.healthy(member)))
+  }
+
+  /** Resolves when it answers. */
+  async startMember(member: Member): Promise<void> {
+    if (!this.#processes.has(member)) this.#launch(member)
+    await this.healthy(member)
+  }
+
+  /** As a power cut of this member. */
+  async kill(member: Member): Promise<void> {
+    const child = this.#processes.get(member)
+    if (!child) return
+    this.#processes.delete(member)
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await exited
+    running.delete(child)
+  }
+
+  /** Connections stay open, and nothing is answered. */
+  freeze(member: Member): void {
+    this.#processes.get(member)?.kill('SIGSTOP')
+  }
+
+  thaw(member: Member): void {
+    this.#processes.get(member)?.kill('SIGCONT')
+  }
+
+  async healthy(member: Member): Promise<void> {
+    const deadline = performance.now() + READY_WITHIN_MS
+    while (!(await isHealthy(member))) {
+      const child = this.#processes.get(member)
+      if (!child || child.exitCode !== null || performance.now() > deadline)
+        throw new Error(`etcd ${member.name} does not answer; see ${this.#logOf(member)}`)
+      await sleep(20)
+    }
+  }
+
+  /** Of the members that run and answer. */
+  async leader(): Promise<Member> {
+    const deadline = performance.now() + READY_WITHIN_MS
+    while (performance.now() < deadline) {
+      for (const member of this.members) {
+        if ((await metric(member, 'etcd_server_is_leader').catch(() => 0)) === 1) return member
+      }
+      await sleep(20)
+    }
+    throw new Error('etcd has no leader')
+  }
+
+  /** Raft proposals that were committed, of one member that answers: what every write costs. */
+  async proposalsCommitted(): Promise<number> {
+    return await metric(this.member(0), 'etcd_server_proposals_committed_total')
+  }
+
+  /** @returns the file */
+  async saveSnapshot(): Promise<string> {
+    const file = join(this.folder, `snapshot-${crypto.randomUUID()}.db`)
+    await this.ctl('snapshot', 'save', file)
+    return file
+  }
+
+  /**
+   * Every member ends, and begins again with the data of `snapshot`.
+   *
+   * @param token as operators do: 'same' keeps the cluster's id, 'new' gives another one
+   */
+  async restore(snapshot: string, token: 'same' | 'new'): Promise<void> {
+    await Promise.all(this.members.map(async member => await this.kill(member)))
+    this.#incarnation += 1
+    if (token === 'new') this.#token = `berth-restored-${this.#incarnation}`
+    for (const member of this.members) {
+      await this.#etcdctl([
+        ...['snapshot', 'restore', snapshot, '--name', member.name],
+        ...['--data-dir', this.#dataOf(member), '--initial-cluster-token', this.#token],
+        ...['--initial-cluster', this.#cluster(), '--initial-advertise-peer-urls', member.peerUrl],
+      ])
+    }
+    await this.startAll()
+  }
+
+  /** Runs etcdctl against the first member, with what it asks of a client. */
+  async ctl(...args: readonly string[]): Promise<string> {
+    return await this.#etcdctl([
+      ...['--endpoints', this.member(0).url],
+      ...(this.certificates
+        ? [
+            ...['--cacert', this.certificates.files.ca, '--cert', this.certificates.files.cert],
+            ...['--key', this.certificates.files.key],
+          ]
+        : []),
+      ...args,
+    ])
+  }
+
+  async #etcdctl(args: readonly string[]): Promise<string> {
+    const { stdout } = await run(ETCDCTL, args, {
+      env: { ...ENV, ETCDCTL_API: '3' },
+      timeout: READY_WITHIN_MS,
+    })
+    return stdout
+  }
+
+  async #enableAuth(password: string): Promise<void> {
+    await this.ctl('user', 'add', `root:${password}`)
+    await this.ctl('user', 'grant-role', 'root', 'root')
+    await this.ctl('auth', 'enable')
+  }
+
+  #launch(member: Member): void {
+    const { args = [] } = this.#settings
+    const log = openSync(this.#logOf(member), 'a')
+    const child = spawn(
+      ETCD,
+      [
+        ...['--name', member.name, '--data-dir', this.#dataOf(member)],
+        ...['--listen-client-urls', member.url, '--advertise-client-urls', member.url],
+        ...['--listen-peer-urls', member.peerUrl, '--initial-advertise-peer-urls', member.peerUrl],
+        ...['--initial-cluster', this.#cluster(), '--initial-cluster-token', this.#token],
+        ...['--listen-metrics-urls', member.metricsUrl, '--logger', 'zap'],
+        ...tlsArguments(this.certificates),
+        ...args,
+      ],
+      { env: ENV, stdio: ['ignore', log, log], cwd: this.folder },
+    )
+    closeSync(log)
+    running.add(child)
+    // A child that cannot be started is told by healthy().
+    child.on('error', () => undefined)
+    this.#processes.set(member, child)
+  }
+
+  #cluster(): string {
+    return this.members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')
+  }
+
+  #dataOf(member: Member): string {
+    return join(this.folder, `${member.name}-${this.#incarnation}`)
+  }
+
+  #logOf(member: Member): string {
+    return join(this.folder, `${member.name}.log`)
+  }
+}
+
+/** One number of a member's /metrics. */
+export async function metric({ metricsUrl }: Member, name: string): Promise<number> {
+  const response = await fetch(`${metricsUrl}/metrics`, { signal: AbortSignal.timeout(1000) })
+  const line = (await response.text()).split('\n').find(line => line.startsWith(`${name} `))
+  if (line === undefined) throw new Error(`etcd has no metric ${name}`)
+  return Number(line.slice(name.length))
+}
+
+async function isHealthy({ metricsUrl }: Member): Promise<boolean> {
+  try {
+    const response = await fetch(`${metricsUrl}/health`, { signal: AbortSignal.timeout(1000) })
+    return (await response.text()).includes('"health":"true"')
+  } catch {
+    return false
+  }
+}
+
+function tlsArguments(certificates: Certificates | undefined): readonly string[] {
+  if (!certificates) return []
+  const { files } = certificates
+  return [
+    ...['--cert-file', files.serverCert, '--key-file', files.serverKey],
+    ...['--client-cert-auth', '--trusted-ca-file', files.ca],
+  ]
+}
+
+async function chooseMembers({ members = 1, tls = false }: EtcdSettings): Promise<Member[]> {
+  const ports = await freePorts(members * 3)
+  return Array.from({ length: members }, (_, i) => {
+    const [port = 0, peerPort, metricsPort] = ports.slice(i * 3)
+    return {
+      name: `m${i}`,
+      port,
+      url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
+      peerUrl: `http://127.0.0.1:${peerPort}`,
+      metricsUrl: `http://127.0.0.1:${metricsPort}`,
+    }
+  })
+}
+
+/** Nothing listens there at the moment. All are held until each is known, so that none comes twice. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      return server
+    }),
+  )
+  const ports = servers.map(server => (server.address() as AddressInfo).port)
+  for (const server of servers) server.close()
+  return ports
+}
+
+function requirePrograms(): void {
+  try {
+    accessSync(ETCD)
+    accessSync(ETCDCTL)
+  } catch {
+    throw new Error(
+      `${ETCD} and ${ETCDCTL} are needed: apt-get install etcd-server etcd-client (their service need not run)`,
+    )
+  }
+}
