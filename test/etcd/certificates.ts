@@ -27,31 +27,28 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
   const file = (name: string) => join(folder, name)
   const openssl = async (...args: readonly string[]) =>
     await run(OPENSSL, args, { timeout: DEADLINE_MS, env: { LC_ALL: 'C' }, cwd: folder })
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
+  const newKey = ['-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256']
+  const authority = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial']
+  const to = (name: string, kind: 'pem' | 'csr') => [
+    '-out',
+    file(`${name}.${kind}`),
+    ...(kind === 'csr' || name === 'ca' ? ['-keyout', file(`${name}.key`)] : []),
+  ]
 
-  await openssl(
-    ...['req', '-x509', ...newKey, '-days', '2', '-subj', '/CN=test-ca'],
-    ...['-keyout', file('ca.key'), '-out', file('ca.pem')],
-  )
+  await openssl('req', '-x509', ...newKey, '-subj', '/CN=test-ca', ...to('ca', 'pem'))
   const issue = async (name: string, extensions: string) => {
-    await writeFile(file(`${name}.ext`), extensions)
+    const [request, wanted] = [file(`${name}.csr`), file(`${name}.ext`)]
+    await writeFile(wanted, extensions)
+    await openssl('req', ...newKey, '-subj', `/CN=${name}`, ...to(name, 'csr'))
     await openssl(
-      ...['req', ...newKey, '-subj', `/CN=${name}`],
-      ...['-keyout', file(`${name}.key`), '-out', file(`${name}.csr`)],
-    )
-    await openssl(
-      ...[
-        'x509',
-        '-req',
-        '-days',
-        '2',
-        '-in',
-        file(`${name}.csr`),
-        '-extfile',
-        file(`${name}.ext`),
-      ],
-      ...['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial'],
-      ...['-out', file(`${name}.pem`)],
+      'x509',
+      '-req',
+      ...authority,
+      '-in',
+      request,
+      '-extfile',
+      wanted,
+      ...to(name, 'pem'),
     )
   }
   // etcd's gateway is a client of its own server, with the server's certificate.

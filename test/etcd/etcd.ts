@@ -175,9 +175,16 @@ export class Etcd {
     if (token === 'new') this.#token = `berth-restored-${this.#incarnation}`
     for (const member of this.members) {
       await this.#etcdctl([
-        ...['snapshot', 'restore', snapshot, '--name', member.name],
-        ...['--data-dir', this.#dataOf(member), '--initial-cluster-token', this.#token],
-        ...['--initial-cluster', this.#cluster(), '--initial-advertise-peer-urls', member.peerUrl],
+        'snapshot',
+        'restore',
+        snapshot,
+        ...flags({
+          name: member.name,
+          'data-dir': this.#dataOf(member),
+          'initial-cluster': this.#cluster(),
+          'initial-cluster-token': this.#token,
+          'initial-advertise-peer-urls': member.peerUrl,
+        }),
       ])
     }
     await this.startAll()
@@ -185,14 +192,10 @@ export class Etcd {
 
   /** Runs etcdctl against the first member, with what it asks of a client. */
   async ctl(...args: readonly string[]): Promise<string> {
+    const files = this.certificates?.files
     return await this.#etcdctl([
-      ...['--endpoints', this.member(0).url],
-      ...(this.certificates
-        ? [
-            ...['--cacert', this.certificates.files.ca, '--cert', this.certificates.files.cert],
-            ...['--key', this.certificates.files.key],
-          ]
-        : []),
+      ...flags({ endpoints: this.member(0).url }),
+      ...(files ? flags({ cacert: files.ca, cert: files.cert, key: files.key }) : []),
       ...args,
     ])
   }
@@ -217,11 +220,18 @@ export class Etcd {
     const child = spawn(
       ETCD,
       [
-        ...['--name', member.name, '--data-dir', this.#dataOf(member)],
-        ...['--listen-client-urls', member.url, '--advertise-client-urls', member.url],
-        ...['--listen-peer-urls', member.peerUrl, '--initial-advertise-peer-urls', member.peerUrl],
-        ...['--initial-cluster', this.#cluster(), '--initial-cluster-token', this.#token],
-        ...['--listen-metrics-urls', member.metricsUrl, '--logger', 'zap'],
+        ...flags({
+          name: member.name,
+          'data-dir': this.#dataOf(member),
+          'listen-client-urls': member.url,
+          'advertise-client-urls': member.url,
+          'listen-peer-urls': member.peerUrl,
+          'initial-advertise-peer-urls': member.peerUrl,
+          'initial-cluster': this.#cluster(),
+          'initial-cluster-token': this.#token,
+          'listen-metrics-urls': member.metricsUrl,
+          logger: 'zap',
+        }),
         ...tlsArguments(this.certificates),
         ...args,
       ],
@@ -268,9 +278,17 @@ function tlsArguments(certificates: Certificates | undefined): readonly string[]
   if (!certificates) return []
   const { files } = certificates
   return [
-    ...['--cert-file', files.serverCert, '--key-file', files.serverKey],
-    ...['--client-cert-auth', '--trusted-ca-file', files.ca],
+    '--client-cert-auth',
+    ...flags({
+      'cert-file': files.serverCert,
+      'key-file': files.serverKey,
+      'trusted-ca-file': files.ca,
+    }),
   ]
+}
+
+function flags(values: Readonly<Record<string, string>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value])
 }
 
 async function chooseMembers({ members = 1, tls = false }: EtcdSettings): Promise<Member[]> {
