@@ -14,8 +14,7 @@ const PAGE = 1000
 
 const HELP = `
 States: used by a container; idle, released and given again once it has rested;
-shared, a gateway or auxiliary address. An address that nobody has had yet is not
-listed.
+shared, a gateway or auxiliary address. What nobody has had yet is not listed.
 
 --pool takes a subnet, or a pool's id as berth pools --json shows it. An idle
 address lies in a subnet, and belongs to no pool any more.

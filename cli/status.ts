@@ -12,7 +12,7 @@ States of this host:
   starting    it reads its state, or waits for etcd to do so
   store-away  etcd does not answer: the host keeps what it has, releases are
               queued, no address is given
-  suspended   it gives no address until an operator decides; the reason says what
+  suspended   it gives no address until an operator decides what the reason says
   returning   it was evicted, or etcd was restored: it claims again what its
               containers hold
 
