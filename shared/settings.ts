@@ -5,6 +5,8 @@ export type Setting<T> = {
   readonly fallback: T
   /** @throws {Error} saying what was wanted */
   readonly parse: (text: string) => T
+  /** Its text may be a secret, or hold one: faults name it without. */
+  readonly secret?: boolean
 }
 
 export type Settings<S> = { readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : never }
@@ -26,13 +28,13 @@ export function readSettings<S extends Record<string, Setting<unknown>>>(
   elsewhere: Readonly<Record<string, string>> = {},
 ): Settings<S> {
   const faults: string[] = []
-  const values = Object.entries(table).map(([name, { fallback, parse }]) => {
+  const values = Object.entries(table).map(([name, { fallback, parse, secret }]) => {
     const text = environment[name]
     if (text === undefined || text === '') return [name, fallback]
     try {
       return [name, parse(text)]
     } catch (error) {
-      faults.push(`${name}="${text}": ${(error as Error).message}`)
+      faults.push(`${secret ? name : `${name}="${text}"`}: ${(error as Error).message}`)
       return [name, fallback]
     }
   })
