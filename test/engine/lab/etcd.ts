@@ -51,6 +51,15 @@ export class EtcdCluster {
     )
   }
 
+  /** Loses all that goes between the host and the members on others; of its LAN the host loses nothing else. */
+  async cutOff(host: Host): Promise<void> {
+    await filter(host, '--insert')
+  }
+
+  async reconnect(host: Host): Promise<void> {
+    await filter(host, '--delete')
+  }
+
   async #start(host: Host): Promise<void> {
     const running = this.#members.get(host)
     if (running && isAlive(running)) return
@@ -77,6 +86,19 @@ export class EtcdCluster {
 
 function url(host: Host, port: number): string {
   return `http://${host.address}:${port}`
+}
+
+async function filter(host: Host, action: '--insert' | '--delete'): Promise<void> {
+  const ways = [
+    ['INPUT', '--in-interface=eth0'],
+    ['OUTPUT', '--out-interface=eth0'],
+  ] as const
+  for (const [chain, through] of ways) {
+    for (const port of [`--dport=${CLIENTS}:${PEERS}`, `--sport=${CLIENTS}:${PEERS}`]) {
+      const packets = [through, '--protocol=tcp', port, '--jump=DROP']
+      await host.run(['iptables', '--wait', action, chain, ...packets])
+    }
+  }
 }
 
 /** A member is served when it can read what the majority has. */

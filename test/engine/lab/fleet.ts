@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createNetwork, removeAll, removeNetwork } from './actions.ts'
 import { Engine } from './engine.ts'
 import { EtcdCluster, whyNoEtcd } from './etcd.ts'
 import { Host } from './host.ts'
@@ -46,6 +47,33 @@ export class Fleet {
     }
     return new Fleet(lan, etcd, await Promise.all(engines.map(install)))
   }
+}
+
+/** All hosts of the fleet by number, h1 first. */
+export function threeOf({ nodes }: Fleet): readonly [Node, Node, Node] {
+  const [one, two, three] = nodes
+  if (!one || !two || !three) throw new Error('there are fewer than three hosts')
+  return [one, two, three]
+}
+
+/** The same network on several hosts at the same moment. */
+export async function createEverywhere(
+  nodes: readonly Node[],
+  name: string,
+  flags: string,
+): Promise<void> {
+  await Promise.all(nodes.map(({ engine }) => createNetwork(engine, name, flags)))
+}
+
+export async function removeEverywhere(nodes: readonly Node[], name: string): Promise<void> {
+  await Promise.all(nodes.map(({ engine }) => removeNetwork(engine, name)))
+}
+
+/** So that the next part of a test is judged alone when this one fails. */
+export function removeAllAfter(t: Test, nodes: readonly Node[]): void {
+  t.teardown(async () => {
+    await Promise.all(nodes.map(({ engine }) => removeAll(engine)))
+  })
 }
 
 /** A scenario of three hosts; skipped, with the reason, where they cannot run. */

@@ -26,7 +26,8 @@ const Network = v
         Config: v.union(v.array(Range), v.null()),
       })
       .rest(v.unknown()),
-    Containers: v.record(Endpoint),
+    // Null for a swarm's network that has no task on this host.
+    Containers: v.union(v.record(Endpoint), v.null()).map(found => found ?? {}),
   })
   .rest(v.unknown())
 
