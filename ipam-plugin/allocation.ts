@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../shared/refusal.ts'
 import { contains, formatAddress, formatSubnet, usable } from './addresses.ts'
 import type { Address } from './addresses.ts'
-import type { Endpoint } from './claims.ts'
+import type { Deadline, Endpoint } from './claims.ts'
 import { parseExclusion } from './exclusions.ts'
 import type { Ipam } from './ipam.ts'
 import { addressKey, poolKey } from './keys.ts'
@@ -10,7 +11,8 @@ import type { HostPool } from './pools.ts'
 import { exclusionsOf, readAddress, readPool } from './records.ts'
 import { inUse, networkOrBroadcast } from './sentences.ts'
 
-const DEADLINE_MS = 1500
+/** An attempt begun before takes up to a second more: the engine is answered within two. */
+const DEADLINE_MS = 900
 
 /**
  * A free address of the pool's range, claimed for the endpoint. Where another host takes one first, the next is tried.
@@ -18,22 +20,20 @@ const DEADLINE_MS = 1500
  * @throws {Refusal} `pool-full`
  */
 export async function allocateAny(
-  { claims, settle }: Ipam,
+  ipam: Ipam,
   here: HostPool,
   endpoint: Endpoint,
   caller: AbortSignal,
 ): Promise<Address> {
-  const deadline = performance.now() + DEADLINE_MS
+  const deadline = await begin(ipam, here)
+  const { claims } = ipam
   for (;;) {
     if (performance.now() > deadline) throw contended(here.pool)
     const candidate = await here.candidates.next()
-    if (!candidate && claims.failed.size > 0) {
-      await settle()
-      continue
-    }
     if (!candidate) throw full(here.pool)
     const address = { family: here.pool.subnet.family, value: candidate.value }
-    const lost = await claims.claim(here, { address, read: candidate.entry }, endpoint, caller)
+    const target = { address, read: candidate.entry }
+    const lost = await claims.claim(here, target, endpoint, { caller, deadline })
     if (!lost) return address
   }
 }
@@ -44,21 +44,37 @@ export async function allocateAny(
  * @throws {Refusal} naming who has it, or why nobody may
  */
 export async function allocateThis(
-  { claims, store }: Ipam,
+  ipam: Ipam,
   here: HostPool,
   address: Address,
   endpoint: Endpoint,
   caller: AbortSignal,
 ): Promise<Address> {
+  const deadline = await begin(ipam, here)
+  const { claims, store } = ipam
   const { pool } = here
   const record = readPool(await store.get(poolKey(pool.segment, pool.subnet)))
   refuseUnusable(pool, address, record ? exclusionsOf(record) : [])
   const read = await store.get(addressKey(pool.segment, address))
   const current = readAddress(read)
   if (current && current.state !== 'idle') throw inUse(address, current)
-  const lost = await claims.claim(here, { address, read }, endpoint, caller)
+  const lost = await claims.claim(here, { address, read }, endpoint, { caller, deadline })
   if (lost) throw inUse(address, readAddress(lost.lostTo))
   return address
+}
+
+/**
+ * Waits until addresses may be given, and delivers releases of the pool that are queued.
+ *
+ * @returns when the last attempt may begin
+ * @throws {Refusal} `not-ready`
+ */
+async function begin({ membership, claims }: Ipam, { pool }: HostPool): Promise<Deadline> {
+  await membership.serving()
+  const deadline = performance.now() + DEADLINE_MS
+  if (!claims.hasUnsettled(pool.id)) return deadline
+  await Promise.race([membership.tend(), sleep(DEADLINE_MS, undefined, { ref: false })])
+  return deadline
 }
 
 function refuseUnusable(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Refusal } from '../shared/refusal.ts'
 import type { Store } from '../shared/store.ts'
 import { formatSubnet, intersection, rangeOf, size, usable } from './addresses.ts'
@@ -22,6 +23,7 @@ export class Candidates {
   readonly #store: Store
   readonly #pool: Pool
   readonly #isTaken: (key: string) => boolean
+  readonly #start: bigint
   #position: bigint
   #found = 0
   /** Changes when what was read ahead is forgotten: a read that began before is thrown away. */
@@ -29,12 +31,22 @@ export class Candidates {
   #ready: Candidate[] = []
   #reading: Promise<boolean> | undefined
 
-  /** @param isTaken by its key: an address that must not be tried, whatever the store says */
-  constructor(store: Store, pool: Pool, isTaken: (key: string) => boolean) {
+  /**
+   * @param isTaken by its key: an address that must not be tried, whatever the store says
+   * @param origin who looks, so that hosts which share a pool begin at different places and rarely meet; undefined: at
+   *   the start of the range
+   */
+  constructor(
+    store: Store,
+    pool: Pool,
+    isTaken: (key: string) => boolean,
+    origin: string | undefined,
+  ) {
     this.#store = store
     this.#pool = pool
     this.#isTaken = isTaken
-    this.#position = startOf(pool)
+    this.#start = startOf(pool, origin)
+    this.#position = this.#start
   }
 
   /** The next address to try; where none is free, the one that has rested longest. Undefined: the pool is full. */
@@ -47,12 +59,12 @@ export class Candidates {
     }
   }
 
-  /** Begins anew at the start of the range, and reads again whatever was read ahead. */
+  /** Begins anew where it began, and reads again whatever was read ahead. */
   forget(): void {
     this.#turn += 1
     this.#ready = []
     this.#found = 0
-    this.#position = startOf(this.#pool)
+    this.#position = this.#start
   }
 
   /** @throws {Refusal} after some time of reading windows without a free address */
@@ -108,7 +120,12 @@ export class Candidates {
   }
 }
 
-const startOf = ({ subnet, subPool }: Pool): bigint => rangeOf(subPool ?? subnet).first
+function startOf({ id, subnet, subPool }: Pool, origin: string | undefined): bigint {
+  const range = rangeOf(subPool ?? subnet)
+  if (origin === undefined) return range.first
+  const hash = createHash('sha256').update(`${origin} ${id}`).digest('hex').slice(0, 32)
+  return range.first + (BigInt(`0x${hash}`) % size(range))
+}
 
 function stillSearching({ subnet }: Pool, seen: bigint): Refusal {
   return new Refusal(

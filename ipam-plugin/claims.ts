@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { commitFirmly } from '../shared/commit-firmly.ts'
 import { Refusal } from '../shared/refusal.ts'
 import type { Entry, Store } from '../shared/store.ts'
-import { OutcomeUnknown, StoreUnavailable, unchanged } from '../shared/store.ts'
+import { isOutage, OutcomeUnknown, unchanged } from '../shared/store.ts'
 import { formatAddress } from './addresses.ts'
 import type { Address } from './addresses.ts'
 import type { AddressEntry, Journal } from './journal.ts'
@@ -26,13 +26,23 @@ export type JoinedPool = PoolHere & { readonly isJoined: () => boolean }
 /** An address, and what the store held for it when it was `read`. */
 export type Target = { readonly address: Address; readonly read: Entry | undefined }
 
+/** Who asked, and how long it may take. */
+export type Caller = { readonly caller: AbortSignal; readonly deadline: Deadline }
+
 /**
  * Somebody has it: the record that stands there, or undefined where it is being claimed or released right here.
  * `doubtful`: an attempt of this claim may still commit, so its intent stays until it is settled.
  */
 export type Lost = { readonly lostTo: Entry | undefined; readonly doubtful: boolean }
 
-const DEADLINE_MS = 1500
+/** When a request may no longer begin another attempt, as `performance.now()`. */
+export type Deadline = number
+
+/** Taking back is bounded by itself: whoever waits for it, waits less. */
+const DELIVER_WITHIN_MS = 1500
+/** The engine is answered after this time: the release is in the journal, and is delivered as soon as it can be. */
+const ANSWER_AFTER_MS = 250
+const LOOK_AGAIN_AFTER_MS = 10
 
 /**
  * Takes addresses for endpoints of this host and gives them back: the two halves of the protocol that must survive a
@@ -44,6 +54,8 @@ export class Claims {
   readonly #registration: Registration
   /** Keys with a step under way; nobody else may touch them before it ends. */
   readonly #busy = new Set<string>()
+  /** By key, steps for held addresses: a release waits for their end. */
+  readonly #steps = new Map<string, Promise<void>>()
   /** Entries, by key, of steps that ended badly in this life of the process: they are settled, whatever the journal says. */
   readonly #failed = new Map<string, AddressEntry>()
 
@@ -68,14 +80,14 @@ export class Claims {
     { pool, cooldownMs, isJoined }: JoinedPool,
     { address, read }: Target,
     endpoint: Endpoint,
-    caller: AbortSignal,
+    { caller, deadline }: Caller,
   ): Promise<Lost | undefined> {
     const key = addressKey(pool.segment, address)
     if (this.isUnderWay(key) || this.#journal.address(key))
       return { lostTo: undefined, doubtful: false }
     const entry = this.#newEntry(pool.id)
     return await this.#exclusively(key, entry, async () => {
-      const lost = await this.#claim(key, entry, isJoined, read, endpoint)
+      const lost = await this.#claim(key, entry, { isJoined, read, endpoint, deadline })
       if (lost) return lost
       // One turn of the event loop, so that a hang-up which has already arrived is seen before the answer is begun.
       await turn()
@@ -97,21 +109,51 @@ export class Claims {
     address: Address,
   ): Promise<'released' | 'queued' | 'not-held'> {
     const key = addressKey(pool.segment, address)
+    await this.#steps.get(key)
     const entry = this.#journal.address(key)
     if (!entry || entry.pool !== pool.id || entry.state === 'intent' || this.#busy.has(key)) {
       return 'not-held'
     }
-    return await this.#exclusively(key, entry, async () => {
-      try {
-        await this.#takeBack(key, entry, cooldownMs)
-        return 'released'
-      } catch (error) {
-        if (!isOutage(error)) throw error
-        this.#failed.set(key, entry)
-        await this.#journal.sync()
-        return 'queued'
-      }
-    })
+    const delivery = this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
+    const late = new AbortController()
+    const outcome = await Promise.race([
+      delivery.then(() => 'released' as const, failure),
+      sleep(ANSWER_AFTER_MS, 'queued' as const, { signal: late.signal, ref: false }),
+    ])
+    late.abort()
+    if (outcome === 'released') return outcome
+    if (outcome !== 'queued' && !isOutage(outcome.error)) throw outcome.error
+    await this.#journal.sync()
+    return 'queued'
+  }
+
+  /**
+   * Marks the entry as one that nothing will come of, to be settled. Nobody is given the address before it is.
+   */
+  abandon(key: string, entry: AddressEntry): void {
+    this.#failed.set(key, entry)
+  }
+
+  /** Runs a step for an address once no other is under way, if it is held then; a release waits for the end of it. */
+  async whileHeld(key: string, step: (entry: AddressEntry) => Promise<void>): Promise<void> {
+    while (this.#busy.has(key)) await sleep(LOOK_AGAIN_AFTER_MS)
+    const entry = this.#journal.address(key)
+    if (entry?.state !== 'held' || this.#failed.has(key)) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#steps.set(key, promise)
+    this.#busy.add(key)
+    try {
+      await step(entry)
+    } finally {
+      this.#busy.delete(key)
+      this.#steps.delete(key)
+      resolve()
+    }
+  }
+
+  /** Whether steps for the pool's addresses wait to be settled, its queued releases among them. */
+  hasUnsettled(pool: PoolId): boolean {
+    return [...this.#failed.values()].some(entry => entry.pool === pool)
   }
 
   /** Entries, by key, of steps that failed in this life of the process, whatever the journal says of them. */
@@ -129,20 +171,14 @@ export class Claims {
     this.#failed.delete(key)
   }
 
-  async #claim(
-    key: string,
-    entry: AddressEntry,
-    isJoined: () => boolean,
-    read: Entry | undefined,
-    endpoint: Endpoint,
-  ): Promise<Lost | undefined> {
+  async #claim(key: string, entry: AddressEntry, attempt: Attempt): Promise<Lost | undefined> {
     this.#journal.writeAddress(key, entry)
     // Whoever leaves the pool looks for entries only after it is no longer joined: one of us sees the other.
-    if (!isJoined()) {
+    if (!attempt.isJoined()) {
       this.#journal.writeAddress(key, undefined)
       throw unknownPool(entry.pool)
     }
-    const lost = await this.#commitClaim(key, entry, read, endpoint)
+    const lost = await this.#commitClaim(key, entry, attempt)
     if (lost?.doubtful) this.#failed.set(key, entry)
     else this.#journal.writeAddress(key, lost ? undefined : { ...entry, state: 'held' })
     return lost
@@ -151,20 +187,20 @@ export class Claims {
   async #commitClaim(
     key: string,
     entry: AddressEntry,
-    read: Entry | undefined,
-    endpoint: Endpoint,
+    { read, endpoint, deadline }: Attempt,
   ): Promise<Lost | undefined> {
     const isMine = (current: ReadonlyMap<string, Entry>) => opOf(current.get(key)) === entry.op
     for (;;) {
       const transaction = {
-        require: [unchanged(key, read), this.#registration.condition()],
+        require: [unchanged(key, read), ...this.#registration.claimConditions()],
         write: [{ put: key, value: write(this.#usedRecord(entry, endpoint)) }],
       }
-      const result = await commitFirmly(this.#store, transaction, isMine, DEADLINE_MS)
+      const result = await commitFirmly(this.#store, transaction, isMine, deadline)
       if (result.committed) return undefined
       const now = result.current.get(key)
       if (now?.revision !== read?.revision) return { lostTo: now, doubtful: result.doubtful }
       await this.#registration.refresh()
+      if (performance.now() > deadline) throw new OutcomeUnknown('The fence moved too often')
     }
   }
 
@@ -176,7 +212,8 @@ export class Claims {
       if (opOf(found) !== entry.op) break
       const value = write({ state: 'idle', until: Date.now() + cooldownMs })
       const transaction = { require: [unchanged(key, found)], write: [{ put: key, value }] }
-      const result = await commitFirmly(this.#store, transaction, () => false, DEADLINE_MS)
+      const deadline = performance.now() + DELIVER_WITHIN_MS
+      const result = await commitFirmly(this.#store, transaction, () => false, deadline)
       if (result.committed) break
     }
     this.#journal.writeAddress(key, undefined)
@@ -187,7 +224,7 @@ export class Claims {
     try {
       return await step()
     } catch (error) {
-      if (!(error instanceof Refusal)) this.#failed.set(key, entry)
+      if (!(error instanceof Refusal) || this.#journal.address(key)) this.#failed.set(key, entry)
       throw error
     } finally {
       this.#busy.delete(key)
@@ -215,11 +252,16 @@ export class Claims {
   }
 }
 
-function opOf(entry: Entry | undefined): string | undefined {
-  const record = readAddress(entry)
-  return record?.state === 'used' ? record.op : undefined
+type Attempt = {
+  readonly isJoined: () => boolean
+  readonly read: Entry | undefined
+  readonly endpoint: Endpoint
+  readonly deadline: Deadline
 }
 
-function isOutage(error: unknown): boolean {
-  return error instanceof StoreUnavailable || error instanceof OutcomeUnknown
+const failure = (error: unknown) => ({ error })
+
+export function opOf(entry: Entry | undefined): string | undefined {
+  const record = readAddress(entry)
+  return record?.state === 'used' ? record.op : undefined
 }

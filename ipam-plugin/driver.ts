@@ -74,8 +74,8 @@ async function requestPool(
 ): Promise<wire.PoolAnswer> {
   call.note({ pool: request.Pool, range: request.SubPool })
   const order = readOrder(request)
-  const { pools } = await started()
-  const pool = await pools.request(order)
+  const { pools, membership } = await started()
+  const pool = await pools.request(order, () => membership.serving())
   call.note({ pool: pool.id })
   await turn()
   if (call.caller.aborted) {
@@ -169,11 +169,10 @@ async function give(
       'Berth gives addresses to networks whose hosts ask for themselves, such as macvlan; not to a swarm overlay',
     )
   }
-  const { pool } = hostPool
   if (options[wire.OPTION_TYPE] === wire.TYPE_GATEWAY)
-    return await ipam.shared.gateway(pool, wanted)
+    return await ipam.pools.gateway(hostPool, wanted)
   const mac = options[wire.OPTION_MAC]
-  if (wanted && mac === undefined) return await ipam.shared.aux(pool, wanted)
+  if (wanted && mac === undefined) return await ipam.pools.aux(hostPool, wanted)
   const name = options[wire.OPTION_NAME]
   const endpoint = { ...(mac ? { mac } : {}), ...(name ? { name } : {}) }
   return wanted

@@ -1,3 +1,5 @@
+import type { Fingerprint } from './fingerprint.ts'
+
 /** This host, as its records say. */
 export type Host = {
   readonly id: string
@@ -5,4 +7,6 @@ export type Host = {
   readonly name: string
   /** The kernel's id of the running boot. */
   readonly boot: string
+  /** What was seen of the machine, for people who wonder which one it is. */
+  readonly machine: Fingerprint
 }

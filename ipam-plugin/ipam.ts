@@ -1,55 +1,78 @@
 import type { Store } from '../shared/store.ts'
+import type { DefaultPool } from './automatic-pools.ts'
 import { Claims } from './claims.ts'
+import { Eviction } from './eviction.ts'
+import type { Host } from './host.ts'
 import type { Journal } from './journal.ts'
+import { Membership } from './membership.ts'
+import type { Report } from './membership.ts'
+import type { NoteBook } from './notes.ts'
 import { PoolTransactions } from './pool-transactions.ts'
 import { Pools } from './pools.ts'
-import type { DefaultPool } from './pools.ts'
+import { Recovery } from './recovery.ts'
 import { Registration } from './registration.ts'
-import type { Host } from './host.ts'
+import { Returning } from './returning.ts'
 import { Settlement } from './settlement.ts'
 import { SharedAddresses } from './shared-addresses.ts'
 
-/** Everything that answers the engine, once it has started. */
+/** Where this host's state is kept, and what it is to be known as. */
+export type IpamParts = {
+  readonly store: Store
+  /** Whether other hosts use the store too. */
+  readonly isShared: boolean
+  readonly journal: Journal
+  readonly notes: NoteBook
+  readonly host: Host
+  readonly defaultPools: readonly DefaultPool[]
+  readonly report: Report
+  /** Why this machine may not use the identity in its state directory. */
+  readonly barred: () => string | undefined
+  readonly beatEveryMs: number
+}
+
+/** Everything that answers the engine and the operator. */
 export type Ipam = {
+  readonly store: Store
+  readonly journal: Journal
+  readonly registration: Registration
   readonly pools: Pools
   readonly claims: Claims
-  readonly shared: SharedAddresses
-  readonly store: Store
-  /** Finishes what failed or was left behind; called now and then. */
-  readonly settle: () => Promise<void>
+  readonly membership: Membership
+  readonly eviction: Eviction
+  readonly recovery: Recovery
 }
 
 /**
- * Starts in the order of the protocol: fence (nothing sent before can commit any more), settle what a crash or a reboot
- * left, then serve. Nothing may be claimed before it returns.
+ * Starts from the journal, which answers at once, and enters the store. Where that is away, it is tried again by
+ * `membership.tend`, and nothing is claimed before it has succeeded.
  */
-export async function startIpam(
-  store: Store,
-  journal: Journal,
-  host: Host,
-  defaultPools: readonly DefaultPool[],
-): Promise<Ipam> {
-  const registration = await Registration.register(store, host)
+export async function startIpam(parts: IpamParts): Promise<Ipam> {
+  const { store, journal, notes, host, defaultPools: defaults, report } = parts
+  const registration = await Registration.open(store, notes, host)
   const transactions = new PoolTransactions(store, registration)
+  const shared = new SharedAddresses(store, registration, transactions)
   const claims = new Claims(store, journal, registration)
-  const pools = new Pools(store, journal, transactions, defaultPools, key => claims.isUnderWay(key))
+  const isTaken = (key: string) => claims.isUnderWay(key)
+  const origin = parts.isShared ? host.id : undefined
+  const pools = new Pools({ store, journal, transactions, shared, defaults, origin, isTaken })
   const settlement = new Settlement(store, journal, registration, claims)
-  const settleClaims = () => settlement.settle(id => pools.cooldownOf(id))
-  await pools.load()
-  await settleClaims()
-  for (const here of pools.all()) await settlement.releaseOrphans(here)
-  await pools.leaveEmpty()
-  let settling: Promise<void> | undefined
-  const settleAll = async () => {
-    if (settlement.isNeeded) await settleClaims()
-    await pools.leaveEmpty()
-  }
-  const settle = () => (settling ??= settleAll().finally(() => (settling = undefined)))
-  return {
-    pools,
-    claims,
-    shared: new SharedAddresses(store, registration, transactions),
+  const returning = new Returning({ store, journal, registration, claims, pools })
+  const recovery = new Recovery(store)
+  const membership = new Membership({
     store,
-    settle,
-  }
+    registration,
+    settlement,
+    returning,
+    recovery,
+    transactions,
+    pools,
+    report,
+    barred: parts.barred,
+    beatEveryMs: parts.beatEveryMs,
+  })
+  await pools.load()
+  await settlement.load()
+  await membership.tend()
+  const eviction = new Eviction(store, transactions)
+  return { store, journal, registration, pools, claims, membership, eviction, recovery }
 }

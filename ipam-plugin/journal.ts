@@ -35,9 +35,10 @@ export interface Journal {
  * - `intent`: a claim was or will be sent; its outcome is not known here.
  * - `held`: claimed, and told or about to be told to the engine.
  * - `releasing`: to be released; never given back to `held`.
+ * - `lost`: a container of this host has it, but it is somebody else's by now; nothing is to be released.
  */
 export type AddressEntry = {
-  readonly state: 'intent' | 'held' | 'releasing'
+  readonly state: 'intent' | 'held' | 'releasing' | 'lost'
   readonly pool: PoolId
   /** The operation that claimed it; in the store's record too. Random, never used twice. */
   readonly op: string
@@ -49,10 +50,16 @@ export type AddressEntry = {
  * - `joining`: asked for, never answered; after a crash it is undone.
  * - `joined`: `count` networks of the engine stand on it.
  * - `leaving`: no network stands on it; it goes once none of its addresses is in use here.
+ * - `lost`: `count` networks stand on it, but this host was evicted and could not join it again.
  */
 export type PoolEntry = {
-  readonly state: 'joining' | 'joined' | 'leaving'
+  readonly state: 'joining' | 'joined' | 'leaving' | 'lost'
   readonly count: number
   /** How long its released addresses rest, as the pool's record says. */
   readonly cooldownMs: number
+  /** What this host asked for and was told of the pool, so that it can be told again without the store. */
+  readonly exclude: readonly string[]
+  readonly automatic: boolean
+  readonly gateway?: { readonly address: string; readonly by: string } | undefined
+  readonly aux: readonly string[]
 }

@@ -16,15 +16,24 @@ const CLEAR_AT = 64 * 1024
 const FLUSH_AFTER_MS = 50
 
 const addressEntry: v.Type<AddressEntry> = v.object({
-  state: v.union(v.literal('intent'), v.literal('held'), v.literal('releasing')),
+  state: v.union(v.literal('intent'), v.literal('held'), v.literal('releasing'), v.literal('lost')),
   pool: v.string().map(text => text as PoolId),
   op: v.string(),
   boot: v.string(),
 })
-const poolEntry: v.Type<PoolEntry> = v.object({
-  state: v.union(v.literal('joining'), v.literal('joined'), v.literal('leaving')),
+const poolEntry = v.object({
+  state: v.union(
+    v.literal('joining'),
+    v.literal('joined'),
+    v.literal('leaving'),
+    v.literal('lost'),
+  ),
   count: v.number(),
   cooldownMs: v.number(),
+  exclude: v.array(v.string()),
+  automatic: v.boolean(),
+  gateway: v.object({ address: v.string(), by: v.string() }).optional(),
+  aux: v.array(v.string()),
 })
 const change = v.object({ boot: v.string(), key: v.string(), entry: addressEntry.nullable() })
 
@@ -108,7 +117,7 @@ export class LevelJournal implements Journal {
     const rows = await this.#database.list(POOLS, endOf(POOLS), Number.MAX_SAFE_INTEGER)
     return rows.map(([key, text]) => [
       key.slice(POOLS.length) as PoolId,
-      read(poolEntry, key, text),
+      read<PoolEntry>(poolEntry, key, text),
     ])
   }
 

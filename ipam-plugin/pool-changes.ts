@@ -21,16 +21,19 @@ export type JoinRequest = {
   readonly exclude: readonly string[]
   /** Undefined: whatever the pool has. */
   readonly cooldownMs: number | undefined
+  /** For a pool that has to be made: whatever it had before. */
+  readonly cooldownIfNew?: number
   /** Chosen by Berth, not named by a user: then it belongs to this host alone. */
   readonly automatic: boolean
 }
 
 export const SHARED_LIMIT = 100
 
-export function created(host: Host, { cooldownMs, automatic }: JoinRequest): PoolRecord {
+export function created(host: Host, request: JoinRequest): PoolRecord {
+  const { cooldownMs, cooldownIfNew, automatic } = request
   return {
     aux: [],
-    cooldown: { ms: cooldownMs ?? DEFAULT_COOLDOWN_MS, by: host.name },
+    cooldown: { ms: cooldownMs ?? cooldownIfNew ?? DEFAULT_COOLDOWN_MS, by: host.name },
     ...(automatic ? { automatic: host.id } : {}),
     users: {},
   }
@@ -41,7 +44,12 @@ export function created(host: Host, { cooldownMs, automatic }: JoinRequest): Poo
  *
  * @throws {Refusal} where the pool is another host's own, or its rest differs from the one asked for
  */
-export function joined(record: PoolRecord, host: Host, request: JoinRequest): PoolRecord {
+export function joined(
+  record: PoolRecord,
+  host: Host,
+  generation: number,
+  request: JoinRequest,
+): PoolRecord {
   const { pool, cooldownMs } = request
   const subnet = formatSubnet(pool.subnet)
   if (record.automatic !== undefined && record.automatic !== host.id) {
@@ -62,19 +70,19 @@ export function joined(record: PoolRecord, host: Host, request: JoinRequest): Po
   const exclude = [...new Set([...(mine[pool.id] ?? []), ...request.exclude])]
   const users = {
     ...record.users,
-    [host.id]: { name: host.name, pools: { ...mine, [pool.id]: exclude } },
+    [host.id]: { name: host.name, generation, pools: { ...mine, [pool.id]: exclude } },
   }
   return { ...record, users }
 }
 
-/** The record without this host's use of the pool. */
-export function left(record: PoolRecord, host: Host, { id }: Pool): PoolRecord {
-  const user = record.users[host.id]
+/** The record without the host's use of the pool. */
+export function left(record: PoolRecord, host: string, { id }: Pool): PoolRecord {
+  const user = record.users[host]
   if (!user) return record
   const { [id]: _gone, ...pools } = user.pools
-  const { [host.id]: _me, ...others } = record.users
+  const { [host]: _left, ...others } = record.users
   if (Object.keys(pools).length === 0) return { ...record, users: others }
-  return { ...record, users: { ...others, [host.id]: { ...user, pools } } }
+  return { ...record, users: { ...others, [host]: { ...user, pools } } }
 }
 
 /** Whether any host still uses the pool with this id. */
@@ -87,16 +95,15 @@ export function isEmpty({ users }: PoolRecord): boolean {
 }
 
 /**
- * The gateway that the pool has or is to have. Undefined: none yet, and none named, so one is to be elected.
+ * The gateway that the pool is to have, where it has `gateway`. Undefined: none yet, and none named, so one is to be elected.
  *
  * @throws {Refusal} where another one stands
  */
 export function gatewayFor(
-  record: PoolRecord,
+  gateway: PoolRecord['gateway'],
   wanted: Address | undefined,
   { subnet }: Pool,
 ): Address | undefined {
-  const { gateway } = record
   if (!gateway) return wanted
   if (wanted && formatAddress(wanted) !== gateway.address) {
     throw new Refusal(

@@ -21,7 +21,7 @@ import type { PoolRecord, SegmentRecord } from './records.ts'
 import type { Registration } from './registration.ts'
 import { alreadyThere } from './sentences.ts'
 
-const DEADLINE_MS = 1500
+const DEADLINE_MS = 900
 const AGAIN_AFTER_MS = 50
 
 /** Each change of a pool's shared records is one transaction, tried again with what it lost to. */
@@ -55,10 +55,12 @@ export class PoolTransactions {
       const poolEntry = await this.#store.get(poolKey(pool.segment, pool.subnet))
       const before = readPool(poolEntry)
       const segment = readSegment(segmentEntry) ?? { subnets: [] }
-      if (before && request.automatic) throw alreadyThere(pool)
+      if (before && request.automatic && !isOwn(before, this.#registration.host.id)) {
+        throw alreadyThere(pool)
+      }
       if (!before) await this.#refuseOverlap(pool, segment)
-      const { host } = this.#registration
-      const record = joined(before ?? created(host, request), host, request)
+      const { host, generation } = this.#registration
+      const record = joined(before ?? created(host, request), host, generation, request)
       const put = { put: poolKey(pool.segment, pool.subnet), value: write(record) }
       const require = [unchanged(put.put, poolEntry)]
       if (before) return { require, write: [put], result: record }
@@ -71,13 +73,26 @@ export class PoolTransactions {
     })
   }
 
-  /** Ends this host's use of the pool. What no host needs any more goes with it: gateway, aux, the pool itself. */
-  async leave(pool: Pool): Promise<void> {
+  /**
+   * Ends a host's use of the pool, this host's where no other is named. What no host needs any more goes with it:
+   * gateway, aux, the pool itself.
+   *
+   * @param leaver `before`: only if it joined under an older generation than this
+   */
+  async leave(
+    pool: Pool,
+    leaver: { host: string; before: number } = {
+      host: this.#registration.host.id,
+      before: Infinity,
+    },
+  ): Promise<void> {
     await this.commit(async () => {
       const poolEntry = await this.#store.get(poolKey(pool.segment, pool.subnet))
       const before = readPool(poolEntry)
-      if (!before) return { require: [], write: [], result: undefined }
-      const record = left(before, this.#registration.host, pool)
+      const user = before?.users[leaver.host]
+      if (!before || (user && user.generation >= leaver.before))
+        return { require: [], write: [], result: undefined }
+      const record = left(before, leaver.host, pool)
       const shared = isUsed(record, pool) ? noShared : await this.#unshare(pool, before)
       const rest = isEmpty(record)
         ? await this.#removal(pool)
@@ -172,6 +187,8 @@ export class PoolTransactions {
     }
   }
 }
+
+const isOwn = (record: PoolRecord, host: string): boolean => record.automatic === host
 
 /** A transaction to be, and what it means once it is committed. Without writes there is nothing to commit. */
 export type Change<T> = {

@@ -1,21 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../shared/refusal.ts'
+import { isOutage } from '../shared/store.ts'
 import type { Store } from '../shared/store.ts'
-import { formatSubnet, parseSubnet } from './addresses.ts'
-import type { Family, Subnet } from './addresses.ts'
+import { formatAddress, formatSubnet, parseAddress, parseSubnet } from './addresses.ts'
+import type { Address, Family } from './addresses.ts'
+import { chooseSubnet } from './automatic-pools.ts'
+import type { DefaultPool } from './automatic-pools.ts'
 import { Candidates } from './candidates.ts'
 import type { Journal, PoolEntry } from './journal.ts'
 import { addressesOf, poolKey } from './keys.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { DEFAULT_COOLDOWN_MS } from './options.ts'
-import { firstGap } from './pool-changes.ts'
+import { gatewayFor } from './pool-changes.ts'
 import type { JoinRequest } from './pool-changes.ts'
 import { makePool, parsePoolId } from './pool-id.ts'
 import type { Pool, PoolId } from './pool-id.ts'
 import type { PoolTransactions } from './pool-transactions.ts'
-import { alreadyThere, unknownPool } from './sentences.ts'
-
-/** Where automatic pools are cut from: subnets of `length` inside `base`. */
-export type DefaultPool = { readonly base: Subnet; readonly length: number }
+import { alreadyThere, lostPool, unknownPool } from './sentences.ts'
+import type { SharedAddresses } from './shared-addresses.ts'
 
 export type PoolOrder = Omit<JoinRequest, 'pool' | 'automatic'> & {
   readonly segment: string
@@ -33,35 +35,36 @@ export type HostPool = {
   readonly isJoined: () => boolean
 }
 
+type Parts = {
+  readonly store: Store
+  readonly journal: Journal
+  readonly transactions: PoolTransactions
+  readonly shared: SharedAddresses
+  readonly defaults: readonly DefaultPool[]
+  /** Where this host begins to look for free addresses; undefined: at the start of the range. */
+  readonly origin: string | undefined
+  readonly isTaken: (key: string) => boolean
+}
+
+/** The engine is answered after this time; what is left to do is in the journal. */
+const ANSWER_AFTER_MS = 250
+
 /**
  * The pools that this host's engine uses, each counted: two networks may share one, and a failed `network create`
- * releases only the pool. Only the first use and the last touch the shared record, and those that bring options.
+ * releases only the pool. Only the first use and the last touch the shared record, and those that bring something new;
+ * all else is answered from the journal, with or without the store.
  */
 export class Pools {
-  readonly #store: Store
-  readonly #journal: Journal
-  readonly #transactions: PoolTransactions
-  readonly #defaults: readonly DefaultPool[]
-  readonly #isTaken: (key: string) => boolean
+  readonly #parts: Parts
   readonly #queue = new KeyedQueue()
   readonly #pools = new Map<PoolId, HostPool>()
 
-  constructor(
-    store: Store,
-    journal: Journal,
-    transactions: PoolTransactions,
-    defaults: readonly DefaultPool[],
-    isTaken: (key: string) => boolean,
-  ) {
-    this.#store = store
-    this.#journal = journal
-    this.#transactions = transactions
-    this.#defaults = defaults
-    this.#isTaken = isTaken
+  constructor(parts: Parts) {
+    this.#parts = parts
   }
 
   async load(): Promise<void> {
-    for (const [id, entry] of await this.#journal.pools()) {
+    for (const [id, entry] of await this.#parts.journal.pools()) {
       this.#remember(parsePoolId(id), entry)
     }
   }
@@ -69,6 +72,7 @@ export class Pools {
   /** @throws {Refusal} */
   joined(id: string): HostPool {
     const found = this.#pools.get(id as PoolId)
+    if (found?.entry.state === 'lost') throw lostPool(found.pool)
     if (found?.entry.state !== 'joined') throw unknownPool(id)
     return found
   }
@@ -81,14 +85,20 @@ export class Pools {
     return [...this.#pools.values()]
   }
 
-  /** @throws {Refusal} */
-  async request(order: PoolOrder): Promise<Pool> {
-    if (order.pool) return await this.#use({ ...order, pool: order.pool, automatic: false })
+  /**
+   * @param serving resolves when pools may be joined that this host does not have yet
+   * @throws {Refusal}
+   */
+  async request(order: PoolOrder, serving: () => Promise<void>): Promise<Pool> {
+    if (order.pool)
+      return await this.#use({ ...order, pool: order.pool, automatic: false }, serving)
+    await serving()
+    const { transactions, defaults } = this.#parts
     for (;;) {
-      const subnet = await this.#chooseSubnet(order)
+      const taken = (await transactions.subnets(order.segment)).map(parseSubnet)
+      const pool = makePool(order.segment, chooseSubnet(defaults, taken, order.family), undefined)
       try {
-        const pool = makePool(order.segment, subnet, undefined)
-        return await this.#use({ ...order, pool, automatic: true })
+        return await this.#use({ ...order, pool, automatic: true }, serving)
       } catch (error) {
         const lost =
           error instanceof Refusal && ['pool-overlaps', 'pool-conflict'].includes(error.code)
@@ -97,75 +107,150 @@ export class Pools {
     }
   }
 
-  /** Ends one use. A pool with addresses still in use here stays until they are gone; nobody is given them. */
+  /**
+   * Ends one use. A pool with addresses still in use here stays until they are gone, and one whose store is away until it
+   * is back; nobody is given its addresses.
+   */
   async release(id: string): Promise<'released' | 'kept' | 'unknown'> {
     const found = this.#pools.get(id as PoolId)
     if (!found) return 'unknown'
-    return await this.#inOrder(found.pool, async () => {
-      const { entry, pool } = this.#pools.get(found.pool.id) ?? found
-      if (entry.state === 'joined' && entry.count > 1) {
-        await this.#write(pool, { ...entry, count: entry.count - 1 })
-        return 'kept'
-      }
-      await this.#endUse(pool)
-      return this.#pools.has(pool.id) ? 'kept' : 'released'
+    const { pool } = found
+    await this.#inOrder(pool, async () => {
+      const entry = this.#pools.get(pool.id)?.entry
+      if (!entry) return
+      const count = entry.count - 1
+      if (count > 0) await this.#write(pool, { ...entry, count })
+      else await this.#stop(pool)
     })
+    if (this.#pools.get(pool.id)?.entry.state === 'leaving') await this.#endUseSoon(pool)
+    return this.#pools.has(pool.id) ? 'kept' : 'released'
   }
 
   /** Ends uses that failed half-way, and leaves the pools whose last address went after their last network did. */
   async leaveEmpty(): Promise<void> {
-    for (const { pool, entry } of this.all()) {
-      if (entry.state === 'joined') continue
-      await this.#inOrder(pool, async () => {
-        const state = this.#pools.get(pool.id)?.entry.state
-        if (state && state !== 'joined') await this.#endUse(pool)
-      })
-    }
+    for (const { pool } of this.all()) await this.#endUse(pool)
   }
 
-  async #use(request: JoinRequest): Promise<Pool> {
-    const { pool, exclude, cooldownMs } = request
+  /**
+   * The gateway of the pool's subnet; undefined asks for whichever it has, else for the first address that is free.
+   *
+   * @throws {Refusal} where the subnet has another one, or an endpoint has the address
+   */
+  async gateway({ pool }: HostPool, wanted: Address | undefined): Promise<Address> {
     return await this.#inOrder(pool, async () => {
-      const found = this.#pools.get(pool.id)
-      const count = found?.entry.state === 'joined' ? found.entry.count : 0
+      const { entry } = this.joined(pool.id)
+      const known = entry.gateway && gatewayFor(entry.gateway, wanted, pool)
+      if (known) return known
+      const gateway = await this.#parts.shared.gateway(pool, wanted)
+      await this.#write(pool, { ...entry, gateway })
+      return parseAddress(gateway.address)
+    })
+  }
+
+  /** @throws {Refusal} where an endpoint has the address, or the pool has too many */
+  async aux({ pool }: HostPool, address: Address): Promise<Address> {
+    return await this.#inOrder(pool, async () => {
+      const { entry } = this.joined(pool.id)
+      const text = formatAddress(address)
+      if (entry.aux.includes(text)) return address
+      await this.#parts.shared.aux(pool, address)
+      await this.#write(pool, { ...entry, aux: [...entry.aux, text] })
+      return address
+    })
+  }
+
+  /**
+   * Joins a pool of the journal anew: after an eviction, or in another store. Where it cannot be had any more, its uses
+   * stay counted.
+   *
+   * @returns why it is lost
+   */
+  async rejoin({ pool, entry }: HostPool): Promise<Refusal | undefined> {
+    return await this.#inOrder(pool, async () => {
+      try {
+        const { shared, transactions } = this.#parts
+        const { exclude, automatic, gateway, aux, cooldownMs: cooldownIfNew } = entry
+        const join = { pool, exclude, automatic, cooldownIfNew, cooldownMs: undefined }
+        const { cooldown } = await transactions.join(join)
+        if (gateway) await shared.gateway(pool, parseAddress(gateway.address))
+        for (const text of aux) await shared.aux(pool, parseAddress(text))
+        this.#forgetCandidates(pool)
+        await this.#write(pool, { ...entry, state: 'joined', cooldownMs: cooldown.ms })
+        return undefined
+      } catch (error) {
+        if (!(error instanceof Refusal) || error.code === 'not-ready') throw error
+        await this.#write(pool, { ...entry, state: 'lost' })
+        return error
+      }
+    })
+  }
+
+  async #use(request: JoinRequest, serving: () => Promise<void>): Promise<Pool> {
+    const { pool } = request
+    return await this.#inOrder(pool, async () => {
+      const found = this.#pools.get(pool.id)?.entry
+      const isUsed = found?.state === 'joined' || found?.state === 'lost'
+      const count = isUsed ? found.count : 0
       if (count > 0 && request.automatic) throw alreadyThere(pool)
-      const nothingNew = exclude.length === 0 && cooldownMs === undefined
-      if (count > 0 && found && nothingNew) {
-        await this.#write(pool, { ...found.entry, count: count + 1 })
+      if (found?.state === 'joined' && bringsNothingNew(request, found)) {
+        await this.#write(pool, { ...found, count: count + 1 })
         return pool
       }
-      if (found?.entry.state === 'joining') await this.#transactions.fence()
-      if (count === 0) {
-        await this.#write(pool, {
-          state: 'joining',
-          count: 0,
-          cooldownMs: this.cooldownOf(pool.id),
-        })
-      }
-      const record = await this.#transactions.join(request).catch(async error => {
-        if (count === 0 && error instanceof Refusal) await this.#endUse(pool)
+      await serving()
+      const before = isUsed ? found : await this.#begin(request, found)
+      const record = await this.#parts.transactions.join(request).catch(async error => {
+        if (count === 0 && error instanceof Refusal) await this.#stop(pool)
         throw error
       })
       this.#forgetCandidates(pool)
-      await this.#write(pool, { state: 'joined', count: count + 1, cooldownMs: record.cooldown.ms })
+      const exclude = [...new Set([...before.exclude, ...request.exclude])]
+      const cooldownMs = record.cooldown.ms
+      await this.#write(pool, { ...before, state: 'joined', count: count + 1, cooldownMs, exclude })
       return pool
     })
   }
 
-  async #endUse(pool: Pool): Promise<void> {
-    // A join that was never answered may still commit: not after this.
-    if (this.#pools.get(pool.id)?.entry.state === 'joining') await this.#transactions.fence()
-    if (this.#pools.get(pool.id)?.entry.state !== 'leaving') {
-      await this.#write(pool, { state: 'leaving', count: 0, cooldownMs: this.cooldownOf(pool.id) })
+  async #begin(request: JoinRequest, found: PoolEntry | undefined): Promise<PoolEntry> {
+    if (found?.state === 'joining') await this.#parts.transactions.fence()
+    const { pool, automatic } = request
+    const cooldownMs = this.cooldownOf(pool.id)
+    const entry = { count: 0, cooldownMs, exclude: [], automatic, aux: [] }
+    await this.#write(pool, { ...entry, state: 'joining' })
+    return { ...entry, state: 'joining' }
+  }
+
+  /** From here on nobody claims from the pool. A join that was never answered may still commit: not after the fence. */
+  async #stop(pool: Pool): Promise<void> {
+    const entry = this.#pools.get(pool.id)?.entry
+    if (!entry || entry.state === 'leaving') return
+    if (entry.state === 'joining') await this.#parts.transactions.fence()
+    await this.#write(pool, { ...entry, state: 'leaving', count: 0 })
+  }
+
+  /** As `endUse`, for at most a moment: the rest goes on behind the answer, and is tried again where it fails. */
+  async #endUseSoon(pool: Pool): Promise<void> {
+    const late = sleep(ANSWER_AFTER_MS, undefined, { ref: false })
+    const outcome = await Promise.race([this.#endUse(pool).catch(failure), late])
+    if (outcome && !isOutage(outcome.error) && !(outcome.error instanceof Refusal)) {
+      throw outcome.error
     }
-    if (await this.#hasAddresses(pool)) return
-    await this.#transactions.leave(pool)
-    await this.#journal.writePool(pool.id, undefined)
-    this.#pools.delete(pool.id)
+  }
+
+  async #endUse(pool: Pool): Promise<void> {
+    const { journal, transactions } = this.#parts
+    await this.#inOrder(pool, async () => {
+      const state = this.#pools.get(pool.id)?.entry.state
+      if (state !== 'joining' && state !== 'leaving') return
+      await this.#stop(pool)
+      if (await this.#hasAddresses(pool)) return
+      await transactions.leave(pool)
+      await journal.writePool(pool.id, undefined)
+      this.#pools.delete(pool.id)
+    })
   }
 
   async #hasAddresses({ id, segment }: Pool): Promise<boolean> {
-    for await (const [, { pool }] of this.#journal.addresses(addressesOf(segment))) {
+    for await (const [, { pool }] of this.#parts.journal.addresses(addressesOf(segment))) {
       if (pool === id) return true
     }
     return false
@@ -174,7 +259,7 @@ export class Pools {
   /** A pool that is left stops claims at once, and not when that is written: see `Claims`. */
   async #write(pool: Pool, entry: PoolEntry): Promise<void> {
     if (entry.state !== 'joined') this.#remember(pool, entry)
-    await this.#journal.writePool(pool.id, entry)
+    await this.#parts.journal.writePool(pool.id, entry)
     this.#remember(pool, entry)
   }
 
@@ -186,8 +271,9 @@ export class Pools {
   }
 
   #remember(pool: Pool, entry: PoolEntry): void {
+    const { store, origin, isTaken } = this.#parts
     const candidates =
-      this.#pools.get(pool.id)?.candidates ?? new Candidates(this.#store, pool, this.#isTaken)
+      this.#pools.get(pool.id)?.candidates ?? new Candidates(store, pool, isTaken, origin)
     const isJoined = () => this.#pools.get(pool.id)?.entry.state === 'joined'
     const { cooldownMs } = entry
     this.#pools.set(pool.id, { pool, entry, cooldownMs, candidates, isJoined })
@@ -196,21 +282,11 @@ export class Pools {
   async #inOrder<T>(pool: Pool, job: () => Promise<T>): Promise<T> {
     return await this.#queue.run(`${pool.segment}~${formatSubnet(pool.subnet)}`, job)
   }
-
-  async #chooseSubnet({ segment, family }: PoolOrder): Promise<Subnet> {
-    const taken = (await this.#transactions.subnets(segment)).map(parseSubnet)
-    for (const { base, length } of this.#defaults.filter(
-      ({ base: { family: of } }) => of === family,
-    )) {
-      const subnet = firstGap(base, length, taken)
-      if (subnet) return subnet
-    }
-    const none = !this.#defaults.some(({ base }) => base.family === family)
-    throw new Refusal(
-      'no-default-pool',
-      none
-        ? `No IPv${family} subnet was given, and DEFAULT_POOLS names none to choose from; name one with --subnet`
-        : `No IPv${family} subnet was given, and all of DEFAULT_POOLS are in use; name one with --subnet`,
-    )
-  }
 }
+
+function bringsNothingNew({ exclude, cooldownMs }: JoinRequest, entry: PoolEntry): boolean {
+  const isKnown = exclude.every(text => entry.exclude.includes(text))
+  return isKnown && (cooldownMs === undefined || cooldownMs === entry.cooldownMs)
+}
+
+const failure = (error: unknown) => ({ error })

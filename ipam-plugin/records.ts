@@ -27,7 +27,12 @@ const addressRecord = v.union(used, idle, shared)
 export type AddressRecord = v.Infer<typeof addressRecord>
 export type UsedRecord = v.Infer<typeof used>
 
-const user = v.object({ name: v.string(), pools: v.record(v.array(v.string())) })
+/** `generation`: the host's, when it joined. */
+const user = v.object({
+  name: v.string(),
+  generation: v.number(),
+  pools: v.record(v.array(v.string())),
+})
 
 /** `users`: by host id, the pools (by id) that this host has of the subnet, each with its exclusions. */
 const poolRecord = v.object({
@@ -42,17 +47,62 @@ export type PoolRecord = v.Infer<typeof poolRecord>
 const segmentRecord = v.object({ subnets: v.array(v.string()) })
 export type SegmentRecord = v.Infer<typeof segmentRecord>
 
-/** `nonce` changes with every registration; `generation` with every eviction. */
-const hostRecord = v.object({ name: v.string(), generation: v.number(), nonce: v.string() })
+/**
+ * - `generation` is raised by eviction and recovery: what an older one claimed does not count as this host's any more.
+ * - `nonce` changes with every write: so a host knows its own, and a copy of it.
+ * - `evicted` until the host is back.
+ * - `recovery`: how far this host is in the recovery with that id.
+ */
+const hostRecord = v.object({
+  name: v.string(),
+  machine: v
+    .object({
+      product: v.string(),
+      macs: v.array(v.string()).map(macs => macs as readonly string[]),
+    })
+    .optional(),
+  generation: v.number(),
+  nonce: v.string(),
+  evicted: v.boolean().optional(),
+  recovery: v
+    .object({
+      id: v.string(),
+      phase: v.union(v.literal('fenced'), v.literal('cleaned'), v.literal('reclaimed')),
+    })
+    .optional(),
+})
 export type HostRecord = v.Infer<typeof hostRecord>
+export type RecoveryPhase = NonNullable<HostRecord['recovery']>['phase']
+
+/** A sign of life: `beat` counts them, `at` is when, in ms since 1970. */
+const seenRecord = v.object({
+  nonce: v.string(),
+  beat: v.number(),
+  at: v.number(),
+  version: v.string(),
+})
+export type SeenRecord = v.Infer<typeof seenRecord>
+
+/** The last recovery. While it is `open`, no host allocates. */
+const recoveryRecord = v.object({
+  id: v.string(),
+  open: v.boolean(),
+  by: v.string(),
+  since: v.string(),
+})
+export type RecoveryRecord = v.Infer<typeof recoveryRecord>
 
 export const readAddress = reader(addressRecord)
 export const readPool = reader(poolRecord)
 export const readSegment = reader(segmentRecord)
 export const readHost = reader(hostRecord)
+export const readSeen = reader(seenRecord)
+export const readRecovery = reader(recoveryRecord)
 
-export const write = (record: AddressRecord | PoolRecord | SegmentRecord | HostRecord): string =>
-  JSON.stringify(record)
+type AnyRecord =
+  AddressRecord | PoolRecord | SegmentRecord | HostRecord | SeenRecord | RecoveryRecord
+
+export const write = (record: AnyRecord): string => JSON.stringify(record)
 
 /** Every exclusion of a pool, with the name of the host that asked for it. They add up. */
 export function exclusionsOf({ users }: PoolRecord): { text: string; by: string }[] {

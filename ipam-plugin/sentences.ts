@@ -13,6 +13,14 @@ export function unknownPool(id: string): Refusal {
   )
 }
 
+/** This host was evicted, and others have made other use of the subnet meanwhile. */
+export function lostPool({ id, subnet }: Pool): Refusal {
+  return new Refusal(
+    'pool-lost',
+    `This host was evicted and could not take part in ${formatSubnet(subnet)} (pool ${id}) again; remove the network and create it again`,
+  )
+}
+
 /** An automatic pool lost its subnet to another network; the next one is tried. */
 export function alreadyThere({ subnet }: Pool): Refusal {
   return new Refusal('pool-conflict', `The subnet ${formatSubnet(subnet)} is in use already`)

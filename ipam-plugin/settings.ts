@@ -1,10 +1,13 @@
 import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { ETCD_SETTINGS } from '../shared/etcd-settings.ts'
 import { LOG_LEVELS } from '../shared/log.ts'
 import type { LogLevel } from '../shared/log.ts'
 import { absolutePath, oneOf, readSettings } from '../shared/settings.ts'
 import type { Environment, Setting } from '../shared/settings.ts'
+import { withSettingsFile } from '../shared/settings-file.ts'
 import { BITS, parseSubnet } from './addresses.ts'
-import type { DefaultPool } from './pools.ts'
+import type { DefaultPool } from './automatic-pools.ts'
 
 const text: Setting<string> = { fallback: '', parse: given => given }
 const logLevel: Setting<LogLevel> = { fallback: 'info', parse: oneOf(LOG_LEVELS) }
@@ -16,24 +19,22 @@ export const SETTINGS = {
   HOST_NAME: text,
   LOG_LEVEL: logLevel,
   DEFAULT_POOLS: defaultPools,
+  ...ETCD_SETTINGS,
   DATA_DIR: { fallback: '/var/lib', parse: absolutePath },
   PLUGIN_SOCKET: { fallback: '/run/docker/plugins/berth-ipam.sock', parse: absolutePath },
 }
 
-const NOT_YET = 'this version keeps addresses on a single host and knows no etcd; leave it empty'
-const ELSEWHERE = {
-  ETCD_ENDPOINTS: NOT_YET,
-  ETCD_CA: NOT_YET,
-  ETCD_CERT: NOT_YET,
-  ETCD_KEY: NOT_YET,
-  ETCD_USERNAME: NOT_YET,
-  ETCD_PASSWORD: NOT_YET,
-  ETCD_PREFIX: NOT_YET,
-}
+const ETCD_NAMES = Object.keys(ETCD_SETTINGS)
 
-/** @throws {BadSettings} with every fault */
+/**
+ * From the environment, and where etcd is also from `berth/settings.env` in the state directory.
+ *
+ * @throws {BadSettings} with every fault
+ */
 export function readIpamSettings(environment: Environment) {
-  const settings = readSettings(SETTINGS, environment, ELSEWHERE)
+  const folder = environment['DATA_DIR'] || SETTINGS.DATA_DIR.fallback
+  const file = join(folder, 'berth', 'settings.env')
+  const settings = readSettings(SETTINGS, withSettingsFile(environment, file, ETCD_NAMES))
   return { ...settings, HOST_NAME: settings.HOST_NAME || hostname() }
 }
 

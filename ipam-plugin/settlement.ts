@@ -1,14 +1,16 @@
+import { entriesBetween } from '../shared/pages.ts'
+import { unchanged } from '../shared/store.ts'
 import type { Entry, Store } from '../shared/store.ts'
 import { rangeOf } from './addresses.ts'
 import type { Claims, PoolHere } from './claims.ts'
 import type { AddressEntry, Journal } from './journal.ts'
-import { addressKey } from './keys.ts'
+import { addressKey, ADDRESSES, endOf } from './keys.ts'
 import type { PoolId } from './pool-id.ts'
-import { readAddress } from './records.ts'
+import { readAddress, write } from './records.ts'
+import type { UsedRecord } from './records.ts'
 import type { Registration } from './registration.ts'
 
 const AT_ONCE = 64
-const PAGE = 500
 
 /** Finishes what a crash, a reboot or an outage left behind. */
 export class Settlement {
@@ -24,24 +26,27 @@ export class Settlement {
     this.#claims = claims
   }
 
-  /** Whether something failed since the start. */
+  /** Marks what a crash or a reboot left in the journal, so that it is settled and not claimed before. */
+  async load(): Promise<void> {
+    for await (const [key, entry] of this.#journal.addresses()) {
+      if (this.#isOver(entry)) this.#claims.abandon(key, entry)
+    }
+  }
+
+  /** Whether something waits to be settled. */
   get isNeeded(): boolean {
     return this.#claims.failed.size > 0
   }
 
   /** Claims that were never answered are taken back, releases delivered, addresses of an earlier boot released. */
   async settle(cooldownOf: (pool: PoolId) => number): Promise<void> {
-    const left = new Map(this.#claims.failed)
-    for await (const [key, entry] of this.#journal.addresses()) {
-      if (this.#isOver(key, entry)) left.set(key, entry)
-    }
-    if (left.size === 0) return
+    const left = [...this.#claims.failed]
+    if (left.length === 0) return
     // Whatever was sent under the old fence and has not committed by now never will; only now a read can be trusted.
     await this.#registration.fence()
-    const entries = [...left]
-    for (let i = 0; i < entries.length; i += AT_ONCE) {
-      const some = entries.slice(i, i + AT_ONCE)
-      await Promise.all(some.map(([key, { pool }]) => this.#finish(key, cooldownOf(pool))))
+    for (let i = 0; i < left.length; i += AT_ONCE) {
+      const some = left.slice(i, i + AT_ONCE)
+      await Promise.all(some.map(([key, entry]) => this.#finish(key, entry, cooldownOf)))
     }
   }
 
@@ -51,34 +56,47 @@ export class Settlement {
    */
   async releaseOrphans({ pool, cooldownMs }: PoolHere): Promise<void> {
     const { family, first, last } = rangeOf(pool.subnet)
-    const end = `${addressKey(pool.segment, { family, value: last })}\0`
-    for (let from = addressKey(pool.segment, { family, value: first }); ;) {
-      const page = await this.#store.list(from, end, PAGE)
-      for (const entry of page) {
-        from = `${entry.key}\0`
-        const orphan = this.#journal.address(entry.key) ? undefined : this.#ofEarlierBoot(entry)
-        if (orphan) await this.#claims.finish(entry.key, orphan, cooldownMs)
-      }
-      if (page.length < PAGE) return
+    const { boot } = this.#registration.host
+    await this.#release(
+      addressKey(pool.segment, { family, value: first }),
+      `${addressKey(pool.segment, { family, value: last })}\0`,
+      ({ key }, record) => record.boot !== boot && !this.#journal.address(key),
+      () => cooldownMs,
+    )
+  }
+
+  /** After the store was set back: what it has as used by this host in operations that the journal does not know is released. */
+  async releaseUnknown(cooldownOf: (pool: PoolId) => number): Promise<void> {
+    const isUnknown = ({ key }: Entry, { op }: UsedRecord) => this.#journal.address(key)?.op !== op
+    await this.#release(ADDRESSES, endOf(ADDRESSES), isUnknown, cooldownOf)
+  }
+
+  async #finish(key: string, entry: AddressEntry, cooldownOf: (pool: PoolId) => number) {
+    if (this.#claims.failed.get(key) !== entry) return
+    await this.#claims.finish(key, entry, cooldownOf(entry.pool))
+  }
+
+  async #release(
+    from: string,
+    to: string,
+    isOrphan: (entry: Entry, record: UsedRecord) => boolean,
+    cooldownOf: (pool: PoolId) => number,
+  ): Promise<void> {
+    for await (const entry of entriesBetween(this.#store, from, to)) {
+      const record = readAddress(entry)
+      if (record.state !== 'used' || record.host !== this.#registration.host.id) continue
+      if (!isOrphan(entry, record)) continue
+      const value = write({ state: 'idle', until: Date.now() + cooldownOf(record.pool) })
+      // Lost: somebody changed it since, and then it is not this record any more.
+      await this.#store.commit({
+        require: [unchanged(entry.key, entry), this.#registration.condition()],
+        write: [{ put: entry.key, value }],
+      })
     }
   }
 
-  /** Asks again what the entry says: it may have been answered since it was listed. */
-  async #finish(key: string, cooldownMs: number): Promise<void> {
-    const entry = this.#journal.address(key) ?? this.#claims.failed.get(key)
-    if (entry && this.#isOver(key, entry)) await this.#claims.finish(key, entry, cooldownMs)
-  }
-
-  /** Nothing will come of it: never answered, being released, of an earlier boot, or failed. */
-  #isOver(key: string, { state, boot, op }: AddressEntry): boolean {
-    if (state !== 'held' || boot !== this.#registration.host.boot) return true
-    return this.#claims.failed.get(key)?.op === op
-  }
-
-  #ofEarlierBoot(entry: Entry): AddressEntry | undefined {
-    const { id, boot } = this.#registration.host
-    const record = readAddress(entry)
-    if (record.state !== 'used' || record.host !== id || record.boot === boot) return undefined
-    return { state: 'releasing', pool: record.pool, op: record.op, boot: record.boot }
+  /** Nothing will come of it: never answered, being released, or of an earlier boot. */
+  #isOver({ state, boot }: AddressEntry): boolean {
+    return state === 'intent' || state === 'releasing' || boot !== this.#registration.host.boot
   }
 }

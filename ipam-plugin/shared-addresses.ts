@@ -13,6 +13,8 @@ import type { AddressRecord, PoolRecord } from './records.ts'
 import type { Registration } from './registration.ts'
 import { inUse, networkOrBroadcast, unknownPool } from './sentences.ts'
 
+type Gateway = NonNullable<PoolRecord['gateway']>
+
 /**
  * Gateway and auxiliary addresses: in the pool's record and as address keys, written in one transaction, so that
  * nobody is given one in the same moment. They go with the pool, never by a release.
@@ -33,21 +35,23 @@ export class SharedAddresses {
    *
    * @throws {Refusal} where the subnet has another one, or an endpoint has the address
    */
-  async gateway(pool: Pool, wanted: Address | undefined): Promise<Address> {
-    return await this.#transactions.commit(() =>
+  async gateway(pool: Pool, wanted: Address | undefined): Promise<Gateway> {
+    const record = await this.#transactions.commit(() =>
       this.#share(pool, async record => {
-        const address = gatewayFor(record, wanted, pool) ?? (await this.#elect(pool))
+        const address = gatewayFor(record.gateway, wanted, pool) ?? (await this.#elect(pool))
         const by = record.gateway?.by ?? this.#registration.host.name
         const text = formatAddress(address)
         const aux = record.aux.filter(other => other !== text)
         return [address, { ...record, aux, gateway: { address: text, by } }]
       }),
     )
+    if (!record.gateway) throw new Error('A gateway was written, and is not in the record')
+    return record.gateway
   }
 
   /** @throws {Refusal} where an endpoint has the address, or the pool has too many */
-  async aux(pool: Pool, address: Address): Promise<Address> {
-    return await this.#transactions.commit(() =>
+  async aux(pool: Pool, address: Address): Promise<void> {
+    await this.#transactions.commit(() =>
       this.#share(pool, async record => [address, withAux(record, address, pool)]),
     )
   }
@@ -55,7 +59,7 @@ export class SharedAddresses {
   async #share(
     pool: Pool,
     choose: (record: PoolRecord) => Promise<[Address, PoolRecord]>,
-  ): Promise<Change<Address>> {
+  ): Promise<Change<PoolRecord>> {
     const poolEntry = await this.#store.get(poolKey(pool.segment, pool.subnet))
     const before = readPool(poolEntry)
     const mine = before?.users[this.#registration.host.id]?.pools ?? {}
@@ -68,7 +72,7 @@ export class SharedAddresses {
     if (current?.state === 'used') throw inUse(address, current)
     const record = sharedWith(current, pool)
     if (current && write(current) === write(record) && write(before) === write(after)) {
-      return { require: [], write: [], result: address }
+      return { require: [], write: [], result: after }
     }
     return {
       require: [unchanged(poolEntry.key, poolEntry), unchanged(key, addressEntry)],
@@ -76,13 +80,18 @@ export class SharedAddresses {
         { put: poolEntry.key, value: write(after) },
         { put: key, value: write(record) },
       ],
-      result: address,
+      result: after,
     }
   }
 
   /** The first address of the subnet that is free and not excluded. */
   async #elect(pool: Pool): Promise<Address> {
-    const candidates = new Candidates(this.#store, { ...pool, subPool: undefined }, () => false)
+    const candidates = new Candidates(
+      this.#store,
+      { ...pool, subPool: undefined },
+      () => false,
+      undefined,
+    )
     const found = await candidates.next()
     if (found) return { family: pool.subnet.family, value: found.value }
     throw new Refusal(

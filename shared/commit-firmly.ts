@@ -17,15 +17,15 @@ export type FirmResult =
  * `isMine` recognizes is the win of an earlier attempt. A loss is `doubtful` when an earlier attempt may still commit.
  *
  * @throws {StoreUnavailable} nothing was written
- * @throws {OutcomeUnknown} still unknown after `withinMs`
+ * @param deadline after this time, as `performance.now()`, no further attempt is begun
+ * @throws {OutcomeUnknown} still unknown at the deadline
  */
 export async function commitFirmly(
   store: Store,
   transaction: Transaction,
   isMine: (current: ReadonlyMap<string, Entry>) => boolean,
-  withinMs: number,
+  deadline: number,
 ): Promise<FirmResult> {
-  const deadline = performance.now() + withinMs
   let unknown: OutcomeUnknown | undefined
   for (;;) {
     try {
@@ -35,7 +35,7 @@ export async function commitFirmly(
     } catch (error) {
       if (error instanceof OutcomeUnknown) unknown = error
       if (!unknown) throw error
-      if (performance.now() > deadline) throw unknown
+      if (performance.now() + AGAIN_AFTER_MS > deadline) throw unknown
       await sleep(AGAIN_AFTER_MS)
     }
   }

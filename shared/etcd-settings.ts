@@ -93,9 +93,10 @@ function contradictions(settings: EtcdSettings): string[] {
 
 /** Believed to be in force, and doing nothing. */
 function useless(settings: EtcdSettings): string[] {
-  return Object.entries(settings)
-    .filter(([name, value]) => value !== ETCD_SETTINGS[name as keyof EtcdSettings].fallback)
-    .map(([name]) => `${name}: Does nothing while ETCD_ENDPOINTS is empty`)
+  const names = Object.keys(ETCD_SETTINGS) as (keyof EtcdSettings)[]
+  return names
+    .filter(name => settings[name] !== ETCD_SETTINGS[name].fallback)
+    .map(name => `${name}: Does nothing while ETCD_ENDPOINTS is empty`)
 }
 
 function belongTogether(cert: string, key: string): boolean {

@@ -1,8 +1,6 @@
 import type { LevelDatabase, LevelWrite } from './level-database.ts'
+import { LOCAL_HISTORY } from './store.ts'
 import type { CommitResult, Entry, Revision, Store, Transaction } from './store.ts'
-
-/** The history of a store that belongs to one host alone. */
-export const LOCAL_HISTORY = 'local'
 
 const RESERVED_AT_ONCE = 1000
 

@@ -52,6 +52,9 @@ export type CommitResult =
   | { readonly committed: true; readonly revision: Revision }
   | { readonly committed: false; readonly current: ReadonlyMap<string, Entry> }
 
+/** The history of a store that belongs to one host alone. */
+export const LOCAL_HISTORY = 'local'
+
 /** The condition "still what I read": absent where nothing was read. */
 export function unchanged(key: string, read: Entry | undefined): Condition {
   return read ? { key, is: 'at', revision: read.revision } : { key, is: 'absent' }
@@ -65,4 +68,9 @@ export class StoreUnavailable extends Error {
 /** Something may have been written, or may still be. The truth is found by a later conditional commit, not by a read. */
 export class OutcomeUnknown extends Error {
   override readonly name = 'OutcomeUnknown'
+}
+
+/** Whether the store did not do what it was asked for reasons of its own. */
+export function isOutage(error: unknown): error is StoreUnavailable | OutcomeUnknown {
+  return error instanceof StoreUnavailable || error instanceof OutcomeUnknown
 }

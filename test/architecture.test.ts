@@ -8,7 +8,7 @@ const ROOT = join(import.meta.dirname, '..')
 const SHIPPED = ['shared', 'ipam-plugin', 'volume-plugin', 'cli']
 
 /** Concrete stores: they may import each other; of the rest, only `main.ts` names one. */
-const CONCRETE = /\/(level|etcd)-[a-z]+\.ts$/
+const CONCRETE = /\/(level|etcd)-(?!settings|options)[a-z]+\.ts$/
 
 /** Answers depend on arguments alone: no clock of their own, no state, no input or output. */
 const PURE = [

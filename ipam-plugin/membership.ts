@@ -1,0 +1,206 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { entriesBetween } from '../shared/pages.ts'
+import { Refusal } from '../shared/refusal.ts'
+import { isOutage } from '../shared/store.ts'
+import type { Store } from '../shared/store.ts'
+import { endOf, POOLS } from './keys.ts'
+import { parsePoolId } from './pool-id.ts'
+import type { PoolId } from './pool-id.ts'
+import type { PoolTransactions } from './pool-transactions.ts'
+import type { Pools } from './pools.ts'
+import { readPool } from './records.ts'
+import type { Recovery } from './recovery.ts'
+import { Barred } from './registration.ts'
+import type { Registration } from './registration.ts'
+import type { Losses, Returning } from './returning.ts'
+import type { Settlement } from './settlement.ts'
+
+/**
+ * - `starting`, `returning`: registering, or claiming again what the journal holds.
+ * - `serving`: addresses are given.
+ * - `store-away`: the store could not be reached when this host wanted to register.
+ * - `suspended`: nothing is given until somebody did what `reason` says, or until all other hosts have come as far.
+ */
+export type MemberState =
+  | { readonly is: 'starting' | 'returning' | 'serving' }
+  | { readonly is: 'store-away' | 'suspended'; readonly reason: string }
+
+/** What an operator should read in the log. */
+export type Report = (level: 'info' | 'warn' | 'error', message: string, details?: object) => void
+
+type Parts = {
+  readonly store: Store
+  readonly registration: Registration
+  readonly settlement: Settlement
+  readonly returning: Returning
+  readonly recovery: Recovery
+  readonly transactions: PoolTransactions
+  readonly pools: Pools
+  readonly report: Report
+  /** Why this machine may not use the identity in its state directory. */
+  readonly barred: () => string | undefined
+  readonly beatEveryMs: number
+}
+
+const WAIT_MS = 1200
+const WAIT_WHILE_WORKING_MS = 20_000
+
+/**
+ * This host among those that share the store: registers it, brings it back after an eviction or a recovery, and says when
+ * addresses may be given. What the journal alone can answer does not ask here.
+ */
+export class Membership {
+  readonly #parts: Parts
+  #state: MemberState = { is: 'starting' }
+  #running: Promise<void> | undefined
+  #beatAt = 0
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  get state(): MemberState {
+    return this.#state
+  }
+
+  /** Resolves when addresses may be given. @throws {Refusal} `not-ready`, with the reason, within two seconds */
+  async serving(): Promise<void> {
+    const started = performance.now()
+    while (!this.#isServing) {
+      const isWorking = !('reason' in this.#state)
+      if (this.#state.is === 'serving') void this.tend().catch(() => {})
+      const ms = performance.now() - started
+      if (ms > (isWorking ? WAIT_WHILE_WORKING_MS : WAIT_MS)) throw this.#refusal()
+      await sleep(20)
+    }
+  }
+
+  /**
+   * Does what is due: enters the store where this host is not in it, settles what failed, gives a sign of life. Called
+   * every few seconds; one at a time.
+   *
+   * @throws {Error} what is neither an outage nor a bar
+   */
+  async tend(): Promise<void> {
+    this.#running ??= this.#tend().finally(() => (this.#running = undefined))
+    await this.#running
+  }
+
+  get #isServing(): boolean {
+    return this.#state.is === 'serving' && this.#parts.registration.isIntact
+  }
+
+  async #tend(): Promise<void> {
+    const { registration, settlement, pools } = this.#parts
+    try {
+      if (!this.#isServing) await this.#enter()
+      if (!this.#isServing) return
+      await settlement.settle(id => pools.cooldownOf(id))
+      await pools.leaveEmpty()
+      if (performance.now() - this.#beatAt < this.#parts.beatEveryMs) return
+      await registration.beat()
+      this.#beatAt = performance.now()
+    } catch (error) {
+      if (error instanceof Barred) this.#suspend(error.message)
+      else if (isOutage(error)) this.#away(error.message)
+      else if (!(error instanceof Refusal)) throw error
+    }
+  }
+
+  /** In the order of the protocol. Nothing sent before commits after `register`; nothing is sent before `open`. */
+  async #enter(): Promise<void> {
+    const { registration, settlement, pools, report } = this.#parts
+    registration.close()
+    const reason = this.#parts.barred()
+    if (reason) throw new Barred(reason)
+    const standing = await registration.register()
+    if (this.#state.is !== 'starting') this.#state = { is: 'returning' }
+    const cooldownOf = (id: PoolId) => pools.cooldownOf(id)
+    await settlement.settle(cooldownOf)
+    if (standing.is === 'recovering' && !(await this.#recover(standing.id))) return
+    if (standing.is === 'returning') report('warn', RETURNING)
+    if (!registration.isReturned) this.#tell(await this.#parts.returning.run())
+    if (registration.mayHaveOrphans) {
+      for (const here of pools.all()) await settlement.releaseOrphans(here)
+      await registration.noteOrphansReleased()
+    }
+    await pools.leaveEmpty()
+    await registration.beat()
+    this.#beatAt = performance.now()
+    registration.open()
+    this.#state = { is: 'serving' }
+    report('info', 'serving')
+  }
+
+  /** This host's next step in a recovery. @returns whether it is over, for all hosts */
+  async #recover(id: string): Promise<boolean> {
+    const { registration, recovery, settlement, returning, pools } = this.#parts
+    const reached = () => registration.record.recovery?.phase
+    if (reached() === 'fenced') {
+      await settlement.releaseUnknown(pool => pools.cooldownOf(pool))
+      await this.#leaveUnknownPools()
+      await registration.change(record => ({ ...record, recovery: { id, phase: 'cleaned' } }))
+    }
+    if (reached() === 'cleaned' && !(await this.#isAwaited(id, 'cleaned'))) {
+      this.#tell(await returning.run())
+      await registration.change(record => ({ ...record, recovery: { id, phase: 'reclaimed' } }))
+    }
+    if (reached() !== 'reclaimed' || (await this.#isAwaited(id, 'reclaimed'))) return false
+    await recovery.close(id)
+    await registration.change(({ recovery: _over, ...record }) => record)
+    return true
+  }
+
+  async #isAwaited(id: string, phase: 'cleaned' | 'reclaimed'): Promise<boolean> {
+    const awaited = await this.#parts.recovery.awaited(id, phase)
+    if (awaited.length === 0) return false
+    const names = awaited.map(({ name }) => name).join(', ')
+    this.#suspend(
+      `A recovery is under way, and waits for ${names}: start berth there, or evict a host that cannot come back`,
+    )
+    return true
+  }
+
+  /** The store was set back: pools that this host has left since are left again. */
+  async #leaveUnknownPools(): Promise<void> {
+    const { store, registration, transactions, pools } = this.#parts
+    const known = new Set<string>(pools.all().map(({ pool }) => pool.id))
+    for await (const entry of entriesBetween(store, POOLS, endOf(POOLS))) {
+      const mine = Object.keys(readPool(entry).users[registration.host.id]?.pools ?? {})
+      for (const id of mine.filter(one => !known.has(one)))
+        await transactions.leave(parsePoolId(id))
+    }
+  }
+
+  #tell({ pools, addresses }: Losses): void {
+    if (pools.length + addresses.length === 0) return
+    this.#parts.report('error', LOST, { pools, addresses })
+  }
+
+  #suspend(reason: string): void {
+    this.#to({ is: 'suspended', reason })
+  }
+
+  #away(reason: string): void {
+    // While it serves, each request finds out for itself.
+    if (!this.#isServing) this.#to({ is: 'store-away', reason })
+  }
+
+  #to(state: Extract<MemberState, { reason: string }>): void {
+    const before = this.#state
+    this.#state = state
+    if ('reason' in before && before.reason === state.reason) return
+    const level = state.is === 'suspended' ? 'error' : 'warn'
+    this.#parts.report(level, 'no addresses are given', { reason: state.reason })
+  }
+
+  #refusal(): Refusal {
+    const why = 'reason' in this.#state ? this.#state.reason : 'it is still reading its state'
+    return new Refusal('not-ready', `No address can be given yet: ${why}`)
+  }
+}
+
+const RETURNING =
+  'This host was evicted, or comes from another store: it claims its pools and addresses again'
+const LOST =
+  'Lost while this host was away: containers here may use addresses that others have by now. Stop them, and start them again'

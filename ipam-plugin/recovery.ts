@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto'
+import { commitFirmly } from '../shared/commit-firmly.ts'
+import { entriesBetween } from '../shared/pages.ts'
+import { unchanged } from '../shared/store.ts'
+import type { Entry, Store } from '../shared/store.ts'
+import { endOf, HOSTS, RECOVERY } from './keys.ts'
+import { readHost, readRecovery, write } from './records.ts'
+import type { HostRecord, RecoveryPhase, RecoveryRecord } from './records.ts'
+
+const DEADLINE_MS = 1500
+const PHASES: readonly RecoveryPhase[] = ['fenced', 'cleaned', 'reclaimed']
+
+/** A host that has not come as far as the others wait for; without a phase it was not reached yet. */
+export type Awaited = {
+  readonly id: string
+  readonly name: string
+  readonly phase: RecoveryPhase | undefined
+}
+
+/**
+ * Brings all hosts and a store that was set back to one view again. The gate is open as long as it takes: every host
+ * first releases what the store wrongly has as its own (`cleaned`), and, when all have, claims again what it holds
+ * (`reclaimed`); nobody allocates before all are done or evicted.
+ */
+export class Recovery {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** The operator's word. While a recovery is open, it goes on with that one: to be called again where it failed. */
+  async begin(by: string): Promise<RecoveryRecord> {
+    const gate = await this.#open(by)
+    for await (const entry of entriesBetween(this.#store, HOSTS, endOf(HOSTS))) {
+      await this.#fence(entry, gate)
+    }
+    return gate
+  }
+
+  async gate(): Promise<RecoveryRecord | undefined> {
+    return readRecovery(await this.#store.get(RECOVERY))
+  }
+
+  /** The hosts that have not come as far as `phase`. Evicted ones are not waited for. */
+  async awaited(id: string, phase: RecoveryPhase): Promise<Awaited[]> {
+    const awaited: Awaited[] = []
+    for await (const entry of entriesBetween(this.#store, HOSTS, endOf(HOSTS))) {
+      const record = readHost(entry)
+      const reached = record.recovery?.id === id ? record.recovery.phase : undefined
+      if (record.evicted || (reached && PHASES.indexOf(reached) >= PHASES.indexOf(phase))) continue
+      awaited.push({ id: entry.key.slice(HOSTS.length), name: record.name, phase: reached })
+    }
+    return awaited
+  }
+
+  /** Hosts may allocate again. Nothing to do where the recovery is over already. */
+  async close(id: string): Promise<void> {
+    const entry = await this.#store.get(RECOVERY)
+    const gate = readRecovery(entry)
+    if (!gate?.open || gate.id !== id) return
+    await this.#store.commit({
+      require: [unchanged(RECOVERY, entry)],
+      write: [{ put: RECOVERY, value: write({ ...gate, open: false }) }],
+    })
+  }
+
+  async #open(by: string): Promise<RecoveryRecord> {
+    const gate = { id: randomUUID(), open: true, by, since: new Date().toISOString() }
+    for (;;) {
+      const entry = await this.#store.get(RECOVERY)
+      const found = readRecovery(entry)
+      if (found?.open) return found
+      if (await this.#commit(RECOVERY, entry, write(gate))) return gate
+    }
+  }
+
+  async #fence(listed: Entry, { id }: RecoveryRecord): Promise<void> {
+    for (let entry: Entry | undefined = listed; entry; entry = await this.#store.get(listed.key)) {
+      const record = readHost(entry)
+      if (record.evicted || record.recovery?.id === id) return
+      const fenced: HostRecord = {
+        ...record,
+        generation: record.generation + 1,
+        nonce: randomUUID(),
+        recovery: { id, phase: 'fenced' },
+      }
+      if (await this.#commit(listed.key, entry, write(fenced))) return
+    }
+  }
+
+  async #commit(key: string, read: Entry | undefined, value: string): Promise<boolean> {
+    const transaction = { require: [unchanged(key, read)], write: [{ put: key, value }] }
+    const isMine = (current: ReadonlyMap<string, Entry>) => current.get(key)?.value === value
+    const deadline = performance.now() + DEADLINE_MS
+    return (await commitFirmly(this.#store, transaction, isMine, deadline)).committed
+  }
+}

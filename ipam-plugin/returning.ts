@@ -1,0 +1,124 @@
+import { commitFirmly } from '../shared/commit-firmly.ts'
+import { unchanged } from '../shared/store.ts'
+import type { Entry, Store } from '../shared/store.ts'
+import { formatAddress } from './addresses.ts'
+import type { Claims } from './claims.ts'
+import type { AddressEntry, Journal } from './journal.ts'
+import { addressOfKey } from './keys.ts'
+import type { Pools } from './pools.ts'
+import { readAddress, write } from './records.ts'
+import type { AddressRecord, UsedRecord } from './records.ts'
+import type { Registration } from './registration.ts'
+
+const AT_ONCE = 64
+const DEADLINE_MS = 1500
+
+/** What could not be had again, each with the reason. */
+export type Losses = {
+  readonly pools: readonly string[]
+  readonly addresses: readonly string[]
+}
+
+/**
+ * Claims again all that the journal holds, under the generation that is registered now: after an eviction, in another
+ * store, or after a recovery. Nothing new may be claimed before it is done.
+ */
+export class Returning {
+  readonly #store: Store
+  readonly #journal: Journal
+  readonly #registration: Registration
+  readonly #claims: Claims
+  readonly #pools: Pools
+
+  constructor(parts: {
+    store: Store
+    journal: Journal
+    registration: Registration
+    claims: Claims
+    pools: Pools
+  }) {
+    this.#store = parts.store
+    this.#journal = parts.journal
+    this.#registration = parts.registration
+    this.#claims = parts.claims
+    this.#pools = parts.pools
+  }
+
+  async run(): Promise<Losses> {
+    const pools: string[] = []
+    for (const here of this.#pools.all()) {
+      if (here.entry.state !== 'joined' && here.entry.state !== 'lost') continue
+      const why = await this.#pools.rejoin(here)
+      if (why) pools.push(`${here.pool.id}: ${why.message}`)
+    }
+    const addresses = await this.#reclaimAll()
+    await this.#registration.noteReturned()
+    return { pools, addresses }
+  }
+
+  async #reclaimAll(): Promise<string[]> {
+    const losses: string[] = []
+    let batch: Promise<void>[] = []
+    for await (const [key] of this.#journal.addresses()) {
+      const step = this.#claims.whileHeld(key, async entry => {
+        const winner = await this.#reclaim(key, entry)
+        if (!winner) return
+        this.#journal.writeAddress(key, { ...entry, state: 'lost' })
+        losses.push(`${formatAddress(addressOfKey(key))}: ${describe(winner)}`)
+      })
+      batch.push(step)
+      if (batch.length < AT_ONCE) continue
+      await Promise.all(batch)
+      batch = []
+    }
+    await Promise.all(batch)
+    return losses
+  }
+
+  /** @returns the record of whoever has it instead */
+  async #reclaim(key: string, entry: AddressEntry): Promise<AddressRecord | undefined> {
+    for (;;) {
+      const read = await this.#store.get(key)
+      const record = readAddress(read)
+      if (record && record.state !== 'idle' && !isOurs(record, entry)) return record
+      const mine = this.#usedRecord(entry, record)
+      const transaction = {
+        require: [unchanged(key, read), this.#registration.condition()],
+        write: [{ put: key, value: write(mine) }],
+      }
+      const isMine = (current: ReadonlyMap<string, Entry>) => {
+        const now = readAddress(current.get(key))
+        return now?.state === 'used' && now.op === mine.op && now.generation === mine.generation
+      }
+      const deadline = performance.now() + DEADLINE_MS
+      const result = await commitFirmly(this.#store, transaction, isMine, deadline)
+      if (result.committed) return undefined
+      await this.#registration.refresh()
+    }
+  }
+
+  /** What the record knew of the endpoint stays; where the record is gone, the journal knows no more than this. */
+  #usedRecord({ pool, op, boot }: AddressEntry, record: AddressRecord | undefined): UsedRecord {
+    const { host, generation } = this.#registration
+    const known = record?.state === 'used' ? record : { since: new Date().toISOString() }
+    return {
+      ...known,
+      state: 'used',
+      pool,
+      host: host.id,
+      hostName: host.name,
+      generation,
+      op,
+      boot,
+    }
+  }
+}
+
+const isOurs = (record: AddressRecord, { op }: AddressEntry): boolean =>
+  record.state === 'used' && record.op === op
+
+function describe(record: AddressRecord): string {
+  return record.state === 'used'
+    ? `used on host ${record.hostName} since ${record.since}`
+    : 'a gateway or auxiliary address by now'
+}
