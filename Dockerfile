@@ -35,6 +35,11 @@ COPY --from=packages /node_modules /berth/node_modules
 COPY package.json /berth/
 COPY shared /berth/shared
 
+FROM runtime AS cli
+LABEL berth.image=cli
+COPY cli /berth/cli
+ENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/node", "/berth/cli/main.ts"]
+
 # Node's compile cache, filled by one start: without it every start loads Node's own compiler to strip the types, which
 # takes twice the time and 25 MB. A plugin that does not start here merely has none.
 # The flags are those of the manifest's entrypoint: the cache is keyed by them.

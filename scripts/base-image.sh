@@ -1,4 +1,4 @@
-# Sourced by scripts/plugins.
+# Sourced, after lib.sh.
 # shellcheck shell=bash
 
 PUBLIC_BASE=debian:bookworm-slim
