@@ -13,23 +13,27 @@ export type SightFindings = { readonly broken: readonly string[]; readonly leaks
 
 /** What the store held is compared with what the engines knew at the time. */
 export function findingsOfSights(history: History, holds: readonly Hold[]): SightFindings {
-  const unanswered = history.calls.filter(({ outcome }) => outcome.is === 'unknown')
-  const last = history.sights.findLast(({ settled }) => settled)
-  const left = last ? last.used.filter(used => !isHeld(used, last, holds)) : []
-  const leaks = left.flatMap(used => excuse(used, history, unanswered))
-  const leaked = left.filter(used => !leaks.some(leak => leak.used === used))
+  const settled = history.sights.filter(sight => sight.settled)
+  const last = settled.at(-1)
+  const left = settled.flatMap(sight => leftOver(sight, history, holds))
   return {
     broken: [
       ...history.sights.flatMap(sight => vanished(sight, history, holds)),
       ...history.sights.flatMap(sight => zombies(sight, history)),
-      ...leaked.map(
-        used =>
-          `${used.address} leaked: ${used.host} has it in the store, and nobody uses it${whose(used, history.calls)}`,
-      ),
+      ...left.flatMap(({ used, by }) => (by ? [] : leaked(used, history.calls))),
       ...(last ? strayUsers(last, history) : []),
     ],
-    leaks,
+    leaks: left.flatMap(({ used, by }) => (by ? [{ used, by }] : [])),
   }
+}
+
+type LeftOver = { readonly used: UsedSight; readonly by: Leak['by'] | undefined }
+
+/** What nobody uses, and what excuses that. */
+function leftOver(sight: Sight, history: History, holds: readonly Hold[]): LeftOver[] {
+  return sight.used
+    .filter(used => !isHeld(used, sight, holds))
+    .map(used => ({ used, by: excuseOf(used, sight, history) }))
 }
 
 /** Promise 2: what is in use stays used, whatever happens. */
@@ -75,18 +79,28 @@ function isHeld(used: UsedSight, sight: Sight, holds: readonly Hold[]): boolean 
   )
 }
 
-/** The unanswered call of this host that explains the record, unless the host has rebooted since. */
-function excuse(used: UsedSight, { events }: History, unanswered: readonly Call[]): Leak[] {
-  const rebooted = Math.max(
-    ...events.flatMap(event =>
-      event.is === 'rebooted' && event.host === used.host ? event.at : [],
-    ),
+/** The kind of the unanswered call of this host that explains the record, unless the host has rebooted since. */
+function excuseOf(
+  { host, address, mac }: UsedSight,
+  sight: Sight,
+  { calls, events }: History,
+): Leak['by'] | undefined {
+  const reboots = events.filter(event => event.is === 'rebooted' && event.host === host)
+  const since = Math.max(...reboots.map(({ at }) => at).filter(at => at < sight.sent))
+  const unanswered = calls.filter(
+    ({ outcome, host: by, sent }) => outcome.is === 'unknown' && by === host && sent > since,
   )
-  const mine = unanswered.filter(({ host, sent }) => host === used.host && sent > rebooted)
-  const request = mine.some(({ asked }) => asked.do === 'request' && asked.mac === used.mac)
-  const release = mine.some(({ asked }) => asked.do === 'release' && asked.address === used.address)
-  if (request) return [{ used, by: 'request' }]
-  return release ? [{ used, by: 'release' }] : []
+  return unanswered
+    .map(({ asked }) => asked)
+    .find(
+      asked =>
+        (asked.do === 'request' && asked.mac === mac) ||
+        (asked.do === 'release' && asked.address === address),
+    )?.do as Leak['by'] | undefined
+}
+
+function leaked(used: UsedSight, calls: readonly Call[]): string {
+  return `${used.address} leaked: ${used.host} has it in the store, and nobody uses it${whose(used, calls)}`
 }
 
 function whose({ mac, address, host }: UsedSight, calls: readonly Call[]): string {

@@ -1,0 +1,121 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import * as v from '@badrap/valita'
+import type { Fault } from './plan.ts'
+import type { Host, World } from './world.ts'
+
+const self = v.object({
+  state: v.string(),
+  lost: v.array(v.object({ address: v.string() })),
+})
+const RETURNS_WITHIN_MS = 20_000
+
+/** Lets one fault happen, from its beginning to its end. */
+export async function inflict(world: World, fault: Fault): Promise<void> {
+  switch (fault.do) {
+    case 'leader': {
+      const leader = await world.etcd.leader()
+      await world.etcd.kill(leader)
+      await sleep(fault.forMs)
+      return await world.etcd.startMember(leader)
+    }
+    case 'etcd':
+      await Promise.all(world.etcd.members.map(async member => await world.etcd.kill(member)))
+      await sleep(fault.forMs)
+      return await world.etcd.startAll()
+    case 'restore':
+      throw new Error('Not yet')
+    case 'evict':
+      return await evict(world, world.host(fault.host), fault)
+    default:
+      return await inflictOnHost(world, world.host(fault.host), fault)
+  }
+}
+
+type OnHost = Exclude<Fault, { readonly do: 'leader' | 'etcd' | 'restore' | 'evict' }>
+
+async function inflictOnHost(world: World, host: Host, fault: OnHost): Promise<void> {
+  const { instance, wire } = host
+  switch (fault.do) {
+    case 'kill':
+      await instance.kill()
+      await sleep(fault.forMs)
+      return await instance.start()
+    case 'reboot':
+      await world.powerOff(host)
+      await sleep(fault.forMs)
+      return await instance.start()
+    case 'stop':
+      instance.stop()
+      await sleep(fault.forMs)
+      return instance.continue()
+    case 'clock':
+      instance.shiftClock(fault.byMs)
+      await sleep(fault.forMs)
+      return instance.shiftClock(0)
+    case 'cut':
+      return wire.cut()
+    case 'delay':
+      wire.delay(fault.byMs)
+      break
+    case 'late':
+      await wire.answerLate()
+      break
+    case 'strand':
+      wire.strand()
+      break
+    case 'partition':
+      await wire.partition()
+      break
+  }
+  await sleep(fault.forMs)
+  await wire.pass()
+}
+
+/**
+ * The operator gives the word that the host is dead. Where that is true, it comes back as another boot; where it is
+ * not, it finds out by itself, and is asked what it kept.
+ */
+async function evict(world: World, host: Host, { dead, forMs }: Fault & { do: 'evict' }) {
+  if (dead) await world.powerOff(host)
+  const at = world.recorder.now()
+  await carryOutEviction(world, host)
+  world.recorder.event({ is: 'evicted', host: host.name, at, until: world.recorder.now() })
+  if (dead) {
+    await sleep(forMs)
+    return await host.instance.start()
+  }
+  await tellWhatIsLeft(world, host)
+}
+
+/** On any other host, again until it is done. */
+async function carryOutEviction(world: World, evicted: Host): Promise<void> {
+  const others = world.hosts.filter(host => host !== evicted)
+  for (let i = 0; ; i++) {
+    const by = others[i % others.length]
+    if (by?.instance.running) {
+      const path = `/v1/hosts/${evicted.name}/evict`
+      const answer = await by.instance.admin('POST', path, { force: true }).catch(() => undefined)
+      if (answer?.status === 200) return
+    }
+    await sleep(50)
+  }
+}
+
+/** Once the host serves again: what it says it lost, and what the store has as its own. */
+export async function tellWhatIsLeft(world: World, { name: host, instance }: Host): Promise<void> {
+  const deadline = performance.now() + RETURNS_WITHIN_MS
+  for (; ; await sleep(100)) {
+    const answer = await instance.admin('GET', '/v1/self').catch(() => undefined)
+    const now = answer && self.try(answer.body, { mode: 'strip' })
+    if (now?.ok && now.value.state === 'serving') {
+      const at = world.recorder.now()
+      const lost = now.value.lost.map(({ address }) => address)
+      world.recorder.event({ is: 'lost', host, at, addresses: lost })
+      break
+    }
+    if (performance.now() > deadline) throw new Error(`${host} does not return from its eviction`)
+  }
+  const sight = await world.look()
+  const kept = sight.used.filter(used => used.host === host).map(({ address }) => address)
+  world.recorder.event({ is: 'kept', host, at: sight.ended, addresses: kept })
+}
