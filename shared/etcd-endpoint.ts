@@ -167,7 +167,7 @@ async function connected(connection: Connection, withinMs: number): Promise<Conn
     const { promise, resolve } = Promise.withResolvers<Error | undefined>()
     channel.watchConnectivityState(state, until, resolve)
     if (await promise)
-      throw new EtcdFault('away', `No connection within ${withinMs / 1000} s`, true)
+      throw new EtcdFault('away', `No connection within ${(withinMs / 1000).toFixed(1)} s`, true)
   }
 }
 

@@ -92,7 +92,7 @@ const ROWS: readonly Row[] = [
 type GrpcError = { readonly code?: unknown; readonly details?: unknown }
 
 export function judge(error: unknown): EtcdFault {
-  const { code, details } = error as GrpcError
+  const { code, details } = (error ?? {}) as GrpcError
   const text = typeof details === 'string' && details !== '' ? details : String(error)
   if (code === UNIMPLEMENTED)
     return new EtcdFault('wrong', `It does not speak etcd's v3 API: ${text}`, false, error)
@@ -112,6 +112,7 @@ function plain(text: string): string {
     .replace(/^No connection established\. Last error: (?:Error: )?/, '')
     .replace(/\.? ?Resolution note:.*$/s, '')
     .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, '')
+    .replace(/^[\dA-F]+:error:[^:]*:SSL routines:[^:]*:([^:]+):.*$/s, '$1')
     .replace(/^Deadline exceeded after ([\d.]+)s.*$/s, 'No answer within $1 s')
     .trim()
 }

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, openSync, closeSync } from 'node:fs'
+import { accessSync, closeSync, openSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
@@ -14,6 +14,8 @@ import { makeCertificates } from './certificates.ts'
 import type { Certificates } from './certificates.ts'
 
 const ETCD = '/usr/bin/etcd'
+/** Ends its command when this process ends, however it does. */
+const WITH_US = ['/usr/bin/setpriv', '--pdeathsig', 'KILL'] as const
 const ETCDCTL = '/usr/bin/etcdctl'
 const READY_WITHIN_MS = 30_000
 const ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
@@ -41,9 +43,9 @@ export type Member = {
   readonly port: number
 }
 
-const running = new Set<ChildProcess>()
+const folders = new Set<string>()
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
 })
 
 /** A cluster of real etcd processes on loopback, in a folder of its own. */
@@ -73,6 +75,7 @@ export class Etcd {
   static async start(t: Test | undefined, settings: EtcdSettings = {}): Promise<Etcd> {
     requirePrograms()
     const folder = await mkdtemp(join(tmpdir(), 'berth-etcd-'))
+    folders.add(folder)
     const certificates = settings.tls ? await makeCertificates(folder) : undefined
     const members = await chooseMembers(settings)
     const etcd = new Etcd(folder, members, certificates, settings)
@@ -96,6 +99,7 @@ export class Etcd {
   async end(): Promise<void> {
     await Promise.all(this.members.map(async member => await this.kill(member)))
     await rm(this.folder, { recursive: true, force: true })
+    folders.delete(this.folder)
   }
 
   /** All that do not run; resolves when they answer. */
@@ -118,7 +122,6 @@ export class Etcd {
     const exited = once(child, 'exit')
     child.kill('SIGKILL')
     if (child.exitCode === null && child.signalCode === null) await exited
-    running.delete(child)
   }
 
   /** Connections stay open, and nothing is answered. */
@@ -217,9 +220,12 @@ export class Etcd {
   #launch(member: Member): void {
     const { args = [] } = this.#settings
     const log = openSync(this.#logOf(member), 'a')
+    const [command, ...before] = WITH_US
     const child = spawn(
-      ETCD,
+      command,
       [
+        ...before,
+        ETCD,
         ...flags({
           name: member.name,
           'data-dir': this.#dataOf(member),
@@ -238,7 +244,6 @@ export class Etcd {
       { env: ENV, stdio: ['ignore', log, log], cwd: this.folder },
     )
     closeSync(log)
-    running.add(child)
     // A child that cannot be started is told by healthy().
     child.on('error', () => undefined)
     this.#processes.set(member, child)
