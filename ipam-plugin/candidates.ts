@@ -10,7 +10,7 @@ import { exclusionsOf, readPool } from './records.ts'
 import { FIRST_WINDOW, look, nextSize, windowAt } from './window.ts'
 import type { Candidate, Sighting } from './window.ts'
 
-const SEARCH_MS = 1500
+const SEARCH_MS = 900
 const AT_ONCE = 256
 /** In a large pool, addresses used before are used again from here on, instead of ever new ones: their records stay. */
 const TURN_BACK_AFTER = 65_536

@@ -91,19 +91,15 @@ export class Membership {
   }
 
   async #tend(): Promise<void> {
-    const { registration, settlement, pools } = this.#parts
+    const { settlement, pools } = this.#parts
     try {
       if (!this.#isServing) await this.#enter()
       if (!this.#isServing) return
+      if (performance.now() - this.#beatAt >= this.#parts.beatEveryMs) await this.#beat()
       await settlement.settle(id => pools.cooldownOf(id))
       await pools.leaveEmpty()
-      if (performance.now() - this.#beatAt < this.#parts.beatEveryMs) return
-      await registration.beat()
-      this.#beatAt = performance.now()
     } catch (error) {
-      if (error instanceof Barred) this.#suspend(error.message)
-      else if (isOutage(error)) this.#away(error.message)
-      else if (!(error instanceof Refusal)) throw error
+      this.#stumble(error)
     }
   }
 
@@ -124,12 +120,15 @@ export class Membership {
       for (const here of pools.all()) await settlement.releaseOrphans(here)
       await registration.noteOrphansReleased()
     }
-    await pools.leaveEmpty()
-    await registration.beat()
-    this.#beatAt = performance.now()
+    await this.#beat()
     registration.open()
     this.#state = { is: 'serving' }
     report('info', 'serving')
+  }
+
+  async #beat(): Promise<void> {
+    await this.#parts.registration.beat()
+    this.#beatAt = performance.now()
   }
 
   /** This host's next step in a recovery. @returns whether it is over, for all hosts */
@@ -181,9 +180,14 @@ export class Membership {
     this.#to({ is: 'suspended', reason })
   }
 
-  #away(reason: string): void {
-    // While it serves, each request finds out for itself.
-    if (!this.#isServing) this.#to({ is: 'store-away', reason })
+  /** While it serves, each request finds out for itself what is wrong. */
+  #stumble(error: unknown): void {
+    if (error instanceof Refusal) return
+    const reason = error instanceof Error ? error.message : String(error)
+    if (!this.#isServing) {
+      this.#to(isOutage(error) ? { is: 'store-away', reason } : { is: 'suspended', reason })
+    }
+    if (!isOutage(error) && !(error instanceof Barred)) throw error
   }
 
   #to(state: Extract<MemberState, { reason: string }>): void {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../shared/refusal.ts'
+import type { RefusalCode } from '../shared/refusal.ts'
 import { isOutage } from '../shared/store.ts'
 import type { Store } from '../shared/store.ts'
 import { formatAddress, formatSubnet, parseAddress, parseSubnet } from './addresses.ts'
@@ -48,6 +49,8 @@ type Parts = {
 
 /** The engine is answered after this time; what is left to do is in the journal. */
 const ANSWER_AFTER_MS = 250
+
+const MAY_WORK_LATER: readonly RefusalCode[] = ['not-ready', 'deadline']
 
 /**
  * The pools that this host's engine uses, each counted: two networks may share one, and a failed `network create`
@@ -128,7 +131,9 @@ export class Pools {
 
   /** Ends uses that failed half-way, and leaves the pools whose last address went after their last network did. */
   async leaveEmpty(): Promise<void> {
-    for (const { pool } of this.all()) await this.#endUse(pool)
+    const ended = await Promise.allSettled(this.all().map(({ pool }) => this.#endUse(pool)))
+    const failed = ended.find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') throw failed.reason
   }
 
   /**
@@ -178,7 +183,7 @@ export class Pools {
         await this.#write(pool, { ...entry, state: 'joined', cooldownMs: cooldown.ms })
         return undefined
       } catch (error) {
-        if (!(error instanceof Refusal) || error.code === 'not-ready') throw error
+        if (!(error instanceof Refusal) || MAY_WORK_LATER.includes(error.code)) throw error
         await this.#write(pool, { ...entry, state: 'lost' })
         return error
       }

@@ -57,21 +57,24 @@ export class Returning {
   }
 
   async #reclaimAll(): Promise<string[]> {
+    const keys: string[] = []
+    for await (const [key] of this.#journal.addresses()) keys.push(key)
     const losses: string[] = []
-    let batch: Promise<void>[] = []
-    for await (const [key] of this.#journal.addresses()) {
-      const step = this.#claims.whileHeld(key, async entry => {
-        const winner = await this.#reclaim(key, entry)
-        if (!winner) return
-        this.#journal.writeAddress(key, { ...entry, state: 'lost' })
-        losses.push(`${formatAddress(addressOfKey(key))}: ${describe(winner)}`)
-      })
-      batch.push(step)
-      if (batch.length < AT_ONCE) continue
-      await Promise.all(batch)
-      batch = []
+    for (let i = 0; i < keys.length; i += AT_ONCE) {
+      const some = keys.slice(i, i + AT_ONCE)
+      losses.push(...(await Promise.all(some.map(key => this.#reclaimOrLose(key)))).flat())
     }
-    await Promise.all(batch)
+    return losses
+  }
+
+  async #reclaimOrLose(key: string): Promise<string[]> {
+    const losses: string[] = []
+    await this.#claims.whileHeld(key, async entry => {
+      const winner = await this.#reclaim(key, entry)
+      if (!winner) return
+      this.#journal.writeAddress(key, { ...entry, state: 'lost' })
+      losses.push(`${formatAddress(addressOfKey(key))}: ${describe(winner)}`)
+    })
     return losses
   }
 

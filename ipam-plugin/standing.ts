@@ -27,11 +27,13 @@ export type Standing =
 /** @param notes undefined where this host never registered */
 export function standingOf(notes: Notes | undefined, found: Observation): Standing {
   const { host, gate, history } = found
-  if (gate?.open && host?.recovery?.id === gate.id && !host.evicted) {
-    return { is: 'recovering', id: gate.id, phase: host.recovery.phase }
-  }
   if (!notes) return withoutNotes(found)
   const isOurs = host !== undefined && notes.nonces.includes(host.nonce)
+  if (gate?.open && host?.recovery?.id === gate.id && !host.evicted) {
+    const { id, phase } = host.recovery
+    // The first phase is written by whoever began the recovery, the others by the host itself.
+    return phase === 'fenced' || isOurs ? { is: 'recovering', id, phase } : barred(COPY)
+  }
   if (history !== notes.history) {
     if (history === LOCAL_HISTORY) return barred(NO_ENDPOINTS)
     if (notes.history === LOCAL_HISTORY)
