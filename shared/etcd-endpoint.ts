@@ -24,15 +24,18 @@ const GRPC_OPTIONS = {
   'grpc.max_reconnect_backoff_ms': 500,
   // etcd sends answers of any size; how much is asked for is bounded by the one who asks.
   'grpc.max_receive_message_length': -1,
-  // etcd hangs up on who pings more often than every 5 s.
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 3000,
 }
 
 /** As grpc-js numbers them. */
 const READY = 2
 const TRANSIENT_FAILURE = 3
 const SHUTDOWN = 4
+
+/**
+ * Of one login. It costs etcd so much that one that is not waited for any more goes on: were it given up and begun
+ * again, many hosts that begin at once would keep etcd busy with logins for nobody.
+ */
+const LOGIN_MS = 5000
 
 type Connecting = Parameters<Parameters<ConnectionPool['withConnection']>[1]>[0]
 type Metadata = Connecting['metadata']
@@ -50,6 +53,7 @@ type Login = { readonly name: string; readonly password: string }
 export class EtcdEndpoint {
   readonly url: string
   readonly #pool: ConnectionPool
+  readonly #loginPool: ConnectionPool
   readonly #login: Login | undefined
   #connection: Promise<Connection> | undefined
   #token: Promise<string | undefined> | undefined
@@ -59,11 +63,13 @@ export class EtcdEndpoint {
     this.url = url
     const { username, password = '' } = options
     this.#login = username === undefined ? undefined : { name: username, password }
-    this.#pool = new ConnectionPool({
+    const poolOptions = {
       hosts: [url],
       grpcOptions: GRPC_OPTIONS,
       ...(url.startsWith('https:') && { credentials: credentialsOf(options) }),
-    })
+    }
+    this.#pool = new ConnectionPool(poolOptions)
+    this.#loginPool = new ConnectionPool(poolOptions)
   }
 
   /** @throws {EtcdFault} */
@@ -73,7 +79,7 @@ export class EtcdEndpoint {
     { connectMs, ms }: Limits,
   ): Promise<Calls[M]['answer']> {
     const until = performance.now() + ms
-    const connection = (this.#connection ??= this.#connect('KV'))
+    const connection = (this.#connection ??= connect(this.#pool, 'KV'))
     try {
       const ready = await connected(await connection, connectMs)
       const answer = this.#login
@@ -95,15 +101,7 @@ export class EtcdEndpoint {
   #hangUp(connection: Promise<Connection>): void {
     if (this.#connection !== connection) return
     this.#connection = undefined
-    this.#token = undefined
-    void connection.then(close)
-  }
-
-  async #connect(service: 'KV' | 'Auth'): Promise<Connection> {
-    const { client, resource, metadata } = await this.#pool.withConnection(service, found => found)
-    // A member that knows of no leader says so at once, instead of letting the request wait for one.
-    metadata.set('hasleader', 'true')
-    return { client, resource, metadata, methods: client as unknown as Methods }
+    void connection.then(close, () => undefined)
   }
 
   async #callAs(
@@ -114,35 +112,44 @@ export class EtcdEndpoint {
     until: number,
   ): Promise<unknown> {
     for (let again = true; ; again = false) {
-      const using = (this.#token ??= this.#authenticate(login, until))
+      const using = (this.#token ??= this.#logIn(login))
       try {
-        const token = await using
+        const token = await inTime(using, until)
         const metadata = connection.metadata.clone()
         if (token !== undefined) metadata.set('token', token)
         return await run({ ...connection, metadata }, method, request, until)
       } catch (error) {
-        const refused = error instanceof EtcdFault && error.verdict === 'token'
-        if (refused && this.#token === using) this.#token = undefined
-        if (!refused || !again) throw error
+        if (!(error instanceof EtcdFault) || error.verdict !== 'token' || !again) throw error
+        this.#forget(using)
       }
     }
   }
 
+  #logIn(login: Login): Promise<string | undefined> {
+    const token = this.#authenticate(login)
+    token.catch(() => this.#forget(token))
+    return token
+  }
+
+  #forget(token: Promise<string | undefined>): void {
+    if (this.#token === token) this.#token = undefined
+  }
+
   /** Undefined where etcd asks for none. */
-  async #authenticate(login: Login, until: number): Promise<string | undefined> {
-    const connection = await this.#connect('Auth')
+  async #authenticate(login: Login): Promise<string | undefined> {
+    const connection = await connect(this.#loginPool, 'Auth')
     try {
+      const until = performance.now() + LOGIN_MS
       const { token } = (await run(connection, 'authenticate', login, until)) as { token: string }
       return token
     } catch (error) {
-      this.#token = undefined
       if (!(error instanceof EtcdFault)) throw error
       if (error.message.includes('authentication is not enabled')) return undefined
       // Whatever became of the login, what was to follow it was not sent.
       const verdict = error.verdict === 'unknown' ? 'away' : error.verdict
       throw new EtcdFault(verdict, error.message, error.unanswered, error)
     } finally {
-      connection.client.close()
+      close(connection)
     }
   }
 }
@@ -155,6 +162,13 @@ function credentialsOf({ ca, cert, key }: EtcdOptions) {
   }
 }
 
+async function connect(pool: ConnectionPool, service: 'KV' | 'Auth'): Promise<Connection> {
+  const { client, resource, metadata } = await pool.withConnection(service, found => found)
+  // A member that knows of no leader says so at once, instead of letting the request wait for one.
+  metadata.set('hasleader', 'true')
+  return { client, resource, metadata, methods: client as unknown as Methods }
+}
+
 /** @throws {EtcdFault} */
 async function connected(connection: Connection, withinMs: number): Promise<Connection> {
   const channel = connection.client.getChannel()
@@ -163,11 +177,22 @@ async function connected(connection: Connection, withinMs: number): Promise<Conn
     const state = channel.getConnectivityState(true)
     // A call on a channel that failed fails at once, and says why.
     if (state === READY || state === TRANSIENT_FAILURE) return connection
-    if (state === SHUTDOWN) throw new EtcdFault('away', 'The connection was closed', true)
     const { promise, resolve } = Promise.withResolvers<Error | undefined>()
-    channel.watchConnectivityState(state, until, resolve)
-    if (await promise)
-      throw new EtcdFault('away', `No connection within ${(withinMs / 1000).toFixed(1)} s`, true)
+    if (state !== SHUTDOWN) channel.watchConnectivityState(state, until, resolve)
+    if (state === SHUTDOWN || (await promise))
+      throw new EtcdFault('away', 'No connection could be made in time', true)
+  }
+}
+
+/** @throws {EtcdFault} */
+async function inTime(login: Promise<string | undefined>, until: number) {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const fault = new EtcdFault('away', 'The login was not answered in time', true)
+  const timer = setTimeout(() => reject(fault), until - performance.now())
+  try {
+    return await Promise.race([login, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -123,7 +123,9 @@ function adviceOnTls(text: string): string | undefined {
   if (/altname|does not match certificate/i.test(text))
     return 'name it in ETCD_ENDPOINTS as its certificate does'
   if (/certificate|self.signed|issuer/i.test(text)) return 'check ETCD_CA'
-  if (/wrong version number|packet length too long/i.test(text))
-    return 'it does not speak TLS: check ETCD_ENDPOINTS, http or https'
+  if (/wrong version number|packet length too long|before secure TLS connection/i.test(text))
+    return 'it may not speak TLS: check ETCD_ENDPOINTS, http or https'
+  if (/Last error: Failed to connect/.test(text))
+    return 'it may want TLS: check ETCD_ENDPOINTS, http or https'
   return undefined
 }

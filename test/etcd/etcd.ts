@@ -81,7 +81,7 @@ export class Etcd {
     const etcd = new Etcd(folder, members, certificates, settings)
     t?.teardown(async () => await etcd.end())
     await etcd.startAll()
-    if (settings.rootPassword !== undefined) await etcd.#enableAuth(settings.rootPassword)
+    if (settings.rootPassword !== undefined) await etcd.enableAuth(settings.rootPassword)
     return etcd
   }
 
@@ -211,7 +211,8 @@ export class Etcd {
     return stdout
   }
 
-  async #enableAuth(password: string): Promise<void> {
+  /** From now on clients must be users; `root` is one. */
+  async enableAuth(password: string): Promise<void> {
     await this.ctl('user', 'add', `root:${password}`)
     await this.ctl('user', 'grant-role', 'root', 'root')
     await this.ctl('auth', 'enable')

@@ -46,3 +46,24 @@ await t.test('a token that ran out is replaced, also for a commit', async t => {
   await sleep(3500)
   t.match(await store.get('b'), { value: 'mine' })
 })
+
+await t.test('a user that etcd does not ask for is not needed, until it does', async t => {
+  const etcd = await Etcd.start(t)
+  const store = open(t, etcd.urls, { username: 'root', password: 'right' })
+  t.match(await claim(store, 'a'), { committed: true })
+  await etcd.enableAuth('right')
+  t.match(await claim(store, 'b'), { committed: true })
+})
+
+await t.test('http and https taken for each other are told', async t => {
+  const plain = await Etcd.start(t)
+  const secure = await Etcd.start(t, { tls: true })
+  const [asTls, asPlain] = [`https:${plain.urls[0]?.slice(5)}`, `http:${secure.urls[0]?.slice(6)}`]
+  for (const [url, told] of [
+    [asTls, /may not speak TLS: check ETCD_ENDPOINTS/],
+    [asPlain, /may want TLS: check ETCD_ENDPOINTS/],
+  ] as const) {
+    const { error } = await failure(claim(open(t, [url]), 'a'))
+    t.match(error, { name: 'StoreUnavailable', message: told })
+  }
+})

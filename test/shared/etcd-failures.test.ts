@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { OutcomeUnknown, StoreUnavailable } from '../../shared/store.ts'
 import type { Store } from '../../shared/store.ts'
@@ -7,6 +10,8 @@ import { Proxy } from '../etcd/proxy.ts'
 import { REFUSED_WITHIN_MS, claim, failure, open, until, works } from './etcd-world.ts'
 
 const AT_ONCE_MS = 100
+const CLOSING = fileURLToPath(new URL('etcd-closing.ts', import.meta.url))
+const execFileAsync = promisify(execFile)
 
 t.setTimeout(120_000)
 
@@ -184,4 +189,14 @@ await t.test('a list of many pages is whole', async t => {
   t.strictSame(await found('', 1000), keys.slice(0, 1000))
   t.strictSame(await found('k00001', 2001), keys.slice(1, 2002))
   t.strictSame(await found('', 0), [])
+})
+
+await t.test('a process that closed its store ends by itself, etcd there or not', async t => {
+  const [port = 0] = await freePorts(1)
+  const stalled = await Proxy.start(t, single.member(0).port)
+  await stalled.stall()
+  for (const url of [...single.urls, `http://127.0.0.1:${port}`, stalled.url]) {
+    const child = execFileAsync(process.execPath, [CLOSING, url], { timeout: 10_000, env: {} })
+    t.match(await child, { stdout: 'closed\n' }, url)
+  }
 })
