@@ -24,6 +24,11 @@ export async function runContainer(
   await engine.docker(['run', '-d', '--network', network, '--name', name, ...words(flags), IMAGE])
 }
 
+/** `docker run --rm` of a container that does nothing. */
+export async function runToItsEnd(engine: Engine, network: string): Promise<void> {
+  await engine.docker(['run', '--rm', '--network', network, IMAGE, '/busybox', 'true'])
+}
+
 export async function removeContainers(engine: Engine, names: readonly string[]): Promise<void> {
   await engine.docker(['rm', '-f', ...names])
 }

@@ -90,13 +90,13 @@ function url(host: Host, port: number): string {
 
 async function filter(host: Host, action: '--insert' | '--delete'): Promise<void> {
   const ways = [
-    ['INPUT', '--in-interface=eth0'],
-    ['OUTPUT', '--out-interface=eth0'],
+    ['INPUT', '--in-interface'],
+    ['OUTPUT', '--out-interface'],
   ] as const
   for (const [chain, through] of ways) {
-    for (const port of [`--dport=${CLIENTS}:${PEERS}`, `--sport=${CLIENTS}:${PEERS}`]) {
-      const packets = [through, '--protocol=tcp', port, '--jump=DROP']
-      await host.run(['iptables', '--wait', action, chain, ...packets])
+    for (const port of ['--dport', '--sport']) {
+      const packets = [through, 'eth0', '--protocol', 'tcp', port, `${CLIENTS}:${PEERS}`]
+      await host.run(['iptables', '--wait', action, chain, ...packets, '--jump', 'DROP'])
     }
   }
 }
