@@ -3,8 +3,6 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { accessSync, closeSync, openSync, rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,6 +10,9 @@ import { promisify } from 'node:util'
 import type { Test } from 'tap'
 import { makeCertificates } from './certificates.ts'
 import type { Certificates } from './certificates.ts'
+import { flags, tlsArguments } from './flags.ts'
+import { freePorts } from './free-ports.ts'
+import { isHealthy, metric } from './metrics.ts'
 
 const ETCD = '/usr/bin/etcd'
 /** Ends its command when this process ends, however it does. */
@@ -135,7 +136,7 @@ export class Etcd {
 
   async healthy(member: Member): Promise<void> {
     const deadline = performance.now() + READY_WITHIN_MS
-    while (!(await isHealthy(member))) {
+    while (!(await isHealthy(member.metricsUrl))) {
       const child = this.#processes.get(member)
       if (!child || child.exitCode !== null || performance.now() > deadline)
         throw new Error(`etcd ${member.name} does not answer; see ${this.#logOf(member)}`)
@@ -148,7 +149,8 @@ export class Etcd {
     const deadline = performance.now() + READY_WITHIN_MS
     while (performance.now() < deadline) {
       for (const member of this.members) {
-        if ((await metric(member, 'etcd_server_is_leader').catch(() => 0)) === 1) return member
+        if ((await metric(member.metricsUrl, 'etcd_server_is_leader').catch(() => 0)) === 1)
+          return member
       }
       await sleep(20)
     }
@@ -157,7 +159,7 @@ export class Etcd {
 
   /** Raft proposals that were committed, of one member that answers: what every write costs. */
   async proposalsCommitted(): Promise<number> {
-    return await metric(this.member(0), 'etcd_server_proposals_committed_total')
+    return await metric(this.member(0).metricsUrl, 'etcd_server_proposals_committed_total')
   }
 
   /** @returns the file */
@@ -263,38 +265,15 @@ export class Etcd {
   }
 }
 
-/** One number of a member's /metrics. */
-export async function metric({ metricsUrl }: Member, name: string): Promise<number> {
-  const response = await fetch(`${metricsUrl}/metrics`, { signal: AbortSignal.timeout(1000) })
-  const line = (await response.text()).split('\n').find(line => line.startsWith(`${name} `))
-  if (line === undefined) throw new Error(`etcd has no metric ${name}`)
-  return Number(line.slice(name.length))
-}
-
-async function isHealthy({ metricsUrl }: Member): Promise<boolean> {
+function requirePrograms(): void {
   try {
-    const response = await fetch(`${metricsUrl}/health`, { signal: AbortSignal.timeout(1000) })
-    return (await response.text()).includes('"health":"true"')
+    accessSync(ETCD)
+    accessSync(ETCDCTL)
   } catch {
-    return false
+    throw new Error(
+      `${ETCD} and ${ETCDCTL} are needed: apt-get install etcd-server etcd-client (their service need not run)`,
+    )
   }
-}
-
-function tlsArguments(certificates: Certificates | undefined): readonly string[] {
-  if (!certificates) return []
-  const { files } = certificates
-  return [
-    '--client-cert-auth',
-    ...flags({
-      'cert-file': files.serverCert,
-      'key-file': files.serverKey,
-      'trusted-ca-file': files.ca,
-    }),
-  ]
-}
-
-function flags(values: Readonly<Record<string, string>>): string[] {
-  return Object.entries(values).flatMap(([name, value]) => [`--${name}`, value])
 }
 
 async function chooseMembers({ members = 1, tls = false }: EtcdSettings): Promise<Member[]> {
@@ -309,29 +288,4 @@ async function chooseMembers({ members = 1, tls = false }: EtcdSettings): Promis
       metricsUrl: `http://127.0.0.1:${metricsPort}`,
     }
   })
-}
-
-/** Nothing listens there at the moment. All are held until each is known, so that none comes twice. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  const ports = servers.map(server => (server.address() as AddressInfo).port)
-  for (const server of servers) server.close()
-  return ports
-}
-
-function requirePrograms(): void {
-  try {
-    accessSync(ETCD)
-    accessSync(ETCDCTL)
-  } catch {
-    throw new Error(
-      `${ETCD} and ${ETCDCTL} are needed: apt-get install etcd-server etcd-client (their service need not run)`,
-    )
-  }
 }

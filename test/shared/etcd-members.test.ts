@@ -93,6 +93,37 @@ await t.test('repeated until it is known, a commit survives the loss of the lead
   etcd.thaw(leader)
 })
 
+await t.test('without a majority calls are refused at once, until there is one again', async t => {
+  const etcd = await Etcd.start(t, { members: 3 })
+  const store = open(t, etcd.urls)
+  await claim(store, 'a')
+  await Promise.all([etcd.kill(etcd.member(1)), etcd.kill(etcd.member(2))])
+  await until(async () => {
+    const { error, ms } = await failure(claim(store, 'b'))
+    t.ok(ms < REFUSED_WITHIN_MS, `${ms} ms`)
+    return error instanceof StoreUnavailable && error.message.includes('no leader')
+  })
+  await until(async () => (await failure(claim(store, 'b'))).ms < 100)
+  await etcd.startAll()
+  await until(async () => await works(store))
+  t.match(await store.get('a'), { value: 'mine' })
+})
+
+await t.test('a full etcd is told, and is not taken for one that is gone', async t => {
+  const etcd = await Etcd.start(t, { args: ['--quota-backend-bytes=1000000'] })
+  const store = open(t, etcd.urls)
+  const told = new Set<string>()
+  for (let i = 0; i < 100 && told.size === 0; i++) {
+    const { error } = await failure(
+      claim(store, `k${i}`, 'x'.repeat(50_000)).then(() => Promise.reject(new Error('went well'))),
+    )
+    if (error instanceof OutcomeUnknown) told.add(error.message)
+    else t.match(error, { message: 'went well' })
+  }
+  t.match([...told], [/database space exceeded; compact and defragment etcd/])
+  t.match(await store.get('k0'), { key: 'k0' }, 'it can still be read')
+})
+
 await t.test('a restored etcd with another token is another history', async t => {
   const etcd = await Etcd.start(t)
   const store = open(t, etcd.urls)
