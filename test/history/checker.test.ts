@@ -78,6 +78,12 @@ await t.test('what an evicted host has kept is in use again from then on', t => 
   t.end()
 })
 
+await t.test('what a host was seen to have while it was being evicted says nothing', t => {
+  const events = [evicted('a', 4, 9), tells('kept', 'a', 8)]
+  t.strictSame(broken({ calls: [gets('a', 0, 1), gets('b', 9, 10)], events }), [])
+  t.end()
+})
+
 await t.test('what a host reports as lost is in use no more', t => {
   const calls = [gets('a', 0, 1), gets('b', 9, 10)]
   t.strictSame(broken({ calls, events: [tells('lost', 'a', 8)] }), [])
@@ -156,6 +162,12 @@ await t.test('a leak is by design where an answer was not heard, until a reboot'
   const events = [{ is: 'rebooted', host: 'a', at: 4 }] as const
   t.match(broken({ ...claim, events }), [/12 leaked/])
   t.match(broken({ ...release, events }), [/12 leaked/])
+  const again = [{ ...used('a'), mac: undefined }]
+  t.strictSame(
+    broken({ ...claim, sights: [settled(again)] }),
+    [],
+    'also where it was claimed again',
+  )
   const others = { ...claim, sights: [settled([used('b')])] }
   t.match(broken(others), [/12 leaked: b/], "another host's unheard answer explains nothing")
   t.end()

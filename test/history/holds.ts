@@ -27,7 +27,7 @@ export function holdsOf({ calls, events }: History): Hold[] {
     if (address === undefined) return []
     const changes = [
       ...(releases.get(`${call.host} ${address}`) ?? []),
-      ...events.flatMap(event => changesBy(event, call.host, address)),
+      ...events.flatMap(event => changesBy(event, call.host, address, events)),
     ]
     return stretches(call, address, caughtIn(call, events), changes)
   })
@@ -49,15 +49,27 @@ function byHostAndAddress(calls: readonly Call[]): Map<string, Change[]> {
   return releases
 }
 
-function changesBy(event: Event, host: string, address: string): Change[] {
+function changesBy(
+  event: Event,
+  host: string,
+  address: string,
+  events: readonly Event[],
+): Change[] {
   if (event.is === 'restored' || event.host !== host) return []
   switch (event.is) {
     case 'evicted':
       return [{ at: event.at, to: 'doubtful' }]
     case 'rebooted':
       return [{ at: event.at, to: 'over' }]
-    case 'kept':
-      return event.addresses.includes(address) ? [{ at: event.at, to: 'certain' }] : []
+    case 'kept': {
+      const isEvicted = events.some(
+        one =>
+          one.is === 'evicted' && one.host === host && one.at <= event.at && event.at < one.until,
+      )
+      return !isEvicted && event.addresses.includes(address)
+        ? [{ at: event.at, to: 'certain' }]
+        : []
+    }
     case 'lost':
       return event.addresses.includes(address) ? [{ at: event.at, to: 'over' }] : []
   }

@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import * as v from '@badrap/valita'
+import { lostBy } from './views.ts'
 import type { Fault } from './plan.ts'
+import { restore } from './restore.ts'
 import type { Host, World } from './world.ts'
 
-const self = v.object({
-  state: v.string(),
-  lost: v.array(v.object({ address: v.string() })),
-})
-const RETURNS_WITHIN_MS = 20_000
+const RETURNS_WITHIN_MS = 60_000
 
 /** Lets one fault happen, from its beginning to its end. */
 export async function inflict(world: World, fault: Fault): Promise<void> {
@@ -23,7 +20,7 @@ export async function inflict(world: World, fault: Fault): Promise<void> {
       await sleep(fault.forMs)
       return await world.etcd.startAll()
     case 'restore':
-      throw new Error('Not yet')
+      return await restore(world, fault)
     case 'evict':
       return await evict(world, world.host(fault.host), fault)
     default:
@@ -101,16 +98,13 @@ async function carryOutEviction(world: World, evicted: Host): Promise<void> {
   }
 }
 
-/** Once the host serves again: what it says it lost, and what the store has as its own. */
+/** Once the host is registered anew and serves: what it says it lost, and what the store has as its own. */
 export async function tellWhatIsLeft(world: World, { name: host, instance }: Host): Promise<void> {
   const deadline = performance.now() + RETURNS_WITHIN_MS
   for (; ; await sleep(100)) {
-    const answer = await instance.admin('GET', '/v1/self').catch(() => undefined)
-    const now = answer && self.try(answer.body, { mode: 'strip' })
-    if (now?.ok && now.value.state === 'serving') {
-      const at = world.recorder.now()
-      const lost = now.value.lost.map(({ address }) => address)
-      world.recorder.event({ is: 'lost', host, at, addresses: lost })
+    const lost = await lostBy(instance)
+    if (lost) {
+      world.recorder.event({ is: 'lost', host, at: world.recorder.now(), addresses: lost })
       break
     }
     if (performance.now() > deadline) throw new Error(`${host} does not return from its eviction`)

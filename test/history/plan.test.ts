@@ -4,7 +4,7 @@ import type { FaultKind, PlanOptions } from './plan.ts'
 import { stepsOf } from './steps.ts'
 import type { Step } from './steps.ts'
 
-const KINDS: readonly FaultKind[] = ['clock', 'etcd', 'evict', 'kill', 'leader', 'stop']
+const KINDS: readonly FaultKind[] = ['clock', 'etcd', 'evict', 'kill', 'leader', 'restore', 'stop']
 const OPTIONS: PlanOptions = { hosts: 8, lastsMs: 60_000, kinds: KINDS }
 
 await t.test('the same seed makes the same plan, another one another', t => {

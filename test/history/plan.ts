@@ -15,7 +15,15 @@ export type Fault =
   | (OnHost<'delay' | 'clock'> & { readonly byMs: number })
   /** `dead`: the operator's word is true; else the host lives on and finds out. */
   | (OnHost<'evict'> & { readonly dead: boolean })
-  | (Timed & { readonly do: 'leader' | 'etcd' | 'restore' })
+  | (Timed & { readonly do: 'leader' | 'etcd' })
+  | Restore
+
+/** etcd begins anew from a snapshot that was taken `ageMs` before. */
+export type Restore = Timed & {
+  readonly do: 'restore'
+  readonly ageMs: number
+  readonly token: 'same' | 'new'
+}
 
 type Timed = { readonly at: number; readonly forMs: number }
 type OnHost<Kind extends string> = Timed & { readonly do: Kind; readonly host: string }
@@ -43,6 +51,10 @@ const OF_PROCESS: readonly FaultKind[] = ['kill', 'stop', 'reboot', 'evict', 'cl
 /** Faults that spare no host. */
 const OF_STORE: readonly FaultKind[] = ['leader', 'etcd', 'restore']
 const EVERY_MS = 1800
+/** A restored etcd comes when the run is this far. */
+const RESTORE_AFTER = 0.65
+/** Every host gives a sign of life in this time: of a younger snapshot of the same cluster nobody could tell. */
+const BEATEN_MS = 34_000
 /** What comes next at the same place waits until a host, or etcd, is itself again. */
 const PAUSE_MS = 3000
 /** Before the end: what has gone wrong shall show. */
@@ -58,20 +70,23 @@ export type PlanOptions = {
 export function makePlan(seed: number, { hosts, lastsMs, kinds }: PlanOptions): Plan {
   const random = new Random(seed).fork(0)
   const names = Array.from({ length: hosts }, (_, i) => `host-${i}`)
+  const others = kinds.filter(kind => kind !== 'restore')
   const room = kinds.length === 0 ? 0 : Math.max(0, Math.floor((lastsMs - CALM_MS) / EVERY_MS))
-  const more = Array.from({ length: Math.max(0, room - kinds.length) }, () => random.pick(kinds))
+  const restoreIn = others.length < kinds.length ? Math.floor(room * RESTORE_AFTER) : undefined
+  const more = Array.from({ length: others.length === 0 ? 0 : room }, () => random.pick(others))
   const faults: Fault[] = []
-  const waiting = [...random.shuffled(kinds), ...more]
+  const waiting = [...random.shuffled(others), ...more]
   const busyUntil = new Map<string, number>()
   for (let i = 0; i < room; i++) {
     const at = i * EVERY_MS + random.between(0, EVERY_MS - 1)
     const hostsNow = random.shuffled(names)
     const placeOf = (kind: FaultKind) =>
       placesOf(kind, hostsNow).find(place => (busyUntil.get(place) ?? 0) <= at)
-    const kind = waiting.find(one => placeOf(one) !== undefined)
-    const place = kind && placeOf(kind)
+    const next = waiting.find(one => placeOf(one) !== undefined)
+    const kind = i === restoreIn ? 'restore' : next
+    const place = kind === 'restore' ? 'store' : kind && placeOf(kind)
     if (!kind || !place) continue
-    waiting.splice(waiting.indexOf(kind), 1)
+    if (kind === next) waiting.splice(waiting.indexOf(kind), 1)
     const forMs = random.between(...LASTS[kind])
     busyUntil.set(place, at + forMs + PAUSE_MS)
     faults.push(fault(kind, place.split(' ')[1] ?? '', { at, forMs }, random))
@@ -85,12 +100,18 @@ function placesOf(kind: FaultKind, hosts: readonly string[]): string[] {
   return hosts.map(host => `${OF_PROCESS.includes(kind) ? 'process' : 'network'} ${host}`)
 }
 
+export function placeOf(fault: Fault): string {
+  const [place = ''] = placesOf(fault.do, 'host' in fault ? [fault.host] : [])
+  return place
+}
+
 function fault(kind: FaultKind, host: string, timed: Timed, random: Random): Fault {
   switch (kind) {
     case 'leader':
     case 'etcd':
-    case 'restore':
       return { do: kind, ...timed }
+    case 'restore':
+      return restore(timed, random)
     case 'delay':
       return { do: kind, host, ...timed, byMs: random.between(20, 1200) }
     case 'clock':
@@ -100,4 +121,12 @@ function fault(kind: FaultKind, host: string, timed: Timed, random: Random): Fau
     default:
       return { do: kind, host, ...timed }
   }
+}
+
+function restore(timed: Timed, random: Random): Restore {
+  const isOld = timed.at > BEATEN_MS && random.chance(0.5)
+  const ageMs = isOld
+    ? random.between(BEATEN_MS, timed.at)
+    : random.between(1000, Math.min(20_000, timed.at))
+  return { do: 'restore', ...timed, ageMs, token: isOld ? 'same' : 'new' }
 }

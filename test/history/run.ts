@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { KeyedQueue } from '../../ipam-plugin/keyed-queue.ts'
 import { check } from './checker.ts'
 import type { Findings } from './checker.ts'
 import { inflict } from './inflict.ts'
-import { makePlan } from './plan.ts'
+import { makePlan, placeOf } from './plan.ts'
 import type { Fault, Plan, PlanOptions } from './plan.ts'
 import type { History } from './record.ts'
 import { countsOf } from './counts.ts'
@@ -50,6 +51,7 @@ export async function run(options: RunOptions): Promise<Result> {
 
 async function live(world: World, { lastsMs, faults }: Plan): Promise<void> {
   const over = new AbortController()
+  await world.start()
   await world.createNetworks(AbortSignal.timeout(60_000))
   const looking = lookAgain(world, over.signal)
   const working = world.work(over.signal)
@@ -63,10 +65,16 @@ async function live(world: World, { lastsMs, faults }: Plan): Promise<void> {
   await world.settle(SETTLES_WITHIN_MS)
 }
 
+/** What happens at one place happens one after the other, however long it takes. */
 function later(world: World): (fault: Fault) => Promise<void> {
+  const queue = new KeyedQueue()
   return async fault => {
-    await sleep(fault.at)
-    await inflict(world, fault)
+    if (fault.do === 'restore') {
+      await sleep(fault.at - fault.ageMs)
+      await world.takeSnapshot()
+      await sleep(fault.ageMs)
+    } else await sleep(fault.at)
+    await queue.run(placeOf(fault), async () => await inflict(world, fault))
   }
 }
 

@@ -79,7 +79,10 @@ function isHeld(used: UsedSight, sight: Sight, holds: readonly Hold[]): boolean 
   )
 }
 
-/** The kind of the unanswered call of this host that explains the record, unless the host has rebooted since. */
+/**
+ * The kind of the unanswered call of this host that explains the record, unless the host has rebooted since. A record
+ * without a MAC was claimed again by a host that returned, and which call it came from is not told any more.
+ */
 function excuseOf(
   { host, address, mac }: UsedSight,
   sight: Sight,
@@ -87,16 +90,13 @@ function excuseOf(
 ): Leak['by'] | undefined {
   const reboots = events.filter(event => event.is === 'rebooted' && event.host === host)
   const since = Math.max(...reboots.map(({ at }) => at).filter(at => at < sight.sent))
-  const unanswered = calls.filter(
-    ({ outcome, host: by, sent }) => outcome.is === 'unknown' && by === host && sent > since,
-  )
-  return unanswered
-    .map(({ asked }) => asked)
-    .find(
-      asked =>
-        (asked.do === 'request' && asked.mac === mac) ||
-        (asked.do === 'release' && asked.address === address),
-    )?.do as Leak['by'] | undefined
+  const asked = calls
+    .filter(
+      ({ outcome, host: by, sent }) => outcome.is === 'unknown' && by === host && sent > since,
+    )
+    .map(call => call.asked)
+  if (asked.some(one => one.do === 'request' && (one.mac === mac || !mac))) return 'request'
+  return asked.some(one => one.do === 'release' && one.address === address) ? 'release' : undefined
 }
 
 function leaked(used: UsedSight, calls: readonly Call[]): string {

@@ -41,6 +41,7 @@ export class World {
   readonly #folder: string
   readonly #seed: number
   readonly #eye: Eye
+  #snapshot: string | undefined
 
   private constructor(folder: string, etcd: Etcd, seed: number, hosts: readonly Host[], eye: Eye) {
     this.#folder = folder
@@ -50,6 +51,7 @@ export class World {
     this.#eye = eye
   }
 
+  /** Nothing of it runs yet but etcd. */
   static async open({ hosts: names, seed, preloads = [] }: WorldOptions): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'berth-history-'))
     const etcd = await Etcd.start(undefined, { members: 3 })
@@ -63,9 +65,13 @@ export class World {
       const lanes = Array.from({ length: LANES }, (_, n) => new Lane(engine, poolsOf(i), n === 0))
       hosts.push({ name, instance, engine, lanes, wire })
     }
-    await Promise.all(hosts.map(async ({ instance }) => await instance.start()))
-    await Promise.all(hosts.map(async ({ instance }) => await instance.ready()))
     return world
+  }
+
+  /** Resolves when every instance serves. */
+  async start(): Promise<void> {
+    await Promise.all(this.hosts.map(async ({ instance }) => await instance.start()))
+    await Promise.all(this.hosts.map(async ({ instance }) => await instance.ready()))
   }
 
   /** The host of this name. */
@@ -104,6 +110,18 @@ export class World {
     engine.reboot()
     for (const lane of lanes) lane.forgetContainers()
     this.recorder.event({ is: 'rebooted', host: name, at: this.recorder.now() })
+  }
+
+  /** Takes a snapshot of etcd as soon as etcd lets it; from which it is restored later. */
+  async takeSnapshot(): Promise<void> {
+    for (let file: string | undefined; file === undefined; await sleep(100)) {
+      this.#snapshot = file = await this.etcd.saveSnapshot().catch(() => undefined)
+    }
+  }
+
+  get snapshot(): string {
+    if (this.#snapshot === undefined) throw new Error('No snapshot was taken')
+    return this.#snapshot
   }
 
   /** Everything that fails is mended. */
