@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { IRangeRequest } from 'etcd3'
 import { EtcdEndpoint } from './etcd-endpoint.ts'
 import type { Calls } from './etcd-endpoint.ts'
@@ -10,7 +11,9 @@ const CALL_MS = 1000
 /** An outage may be the blink of an election: calls wait this long for its end, counted from its begin. */
 const PATIENCE_MS = 500
 const PROBE_MS = 500
-const PROBE_PAUSE_MS = 250
+const PROBE_PAUSE_MS = 300
+/** While calls wait for its answer. */
+const IMPATIENT_PROBE_PAUSE_MS = 50
 
 type Outage = { readonly since: number; readonly over: Promise<void>; readonly end: () => void }
 
@@ -62,7 +65,8 @@ export class EtcdCluster {
   }
 
   async #reachable(until: number): Promise<void> {
-    if (this.#outage) await within(this.#outage.over, this.#outage.since + PATIENCE_MS, until)
+    if (this.#outage)
+      await waitFor(this.#outage.over, Math.min(until, this.#outage.since + PATIENCE_MS))
     if (this.#closed) throw new StoreUnavailable('The store was closed')
     if (this.#outage || performance.now() >= until) throw new StoreUnavailable(this.#reasons())
   }
@@ -136,9 +140,10 @@ export class EtcdCluster {
 
   async #probeUntilBack(outage: Outage): Promise<void> {
     while (this.#outage === outage && !this.#closed) {
-      const probes = this.#endpoints.map(endpoint => this.#probeOnce(endpoint))
-      await Promise.all(probes)
-      await within(outage.over, performance.now() + PROBE_PAUSE_MS)
+      await Promise.all(this.#endpoints.map(endpoint => this.#probeOnce(endpoint)))
+      const isYoung = performance.now() < outage.since + PATIENCE_MS
+      const pause = isYoung ? IMPATIENT_PROBE_PAUSE_MS : PROBE_PAUSE_MS
+      await sleep(pause, undefined, { ref: false })
     }
   }
 
@@ -163,9 +168,9 @@ export class EtcdCluster {
   }
 }
 
-/** Waits for `promise`, but not longer than any of `moments`. */
-async function within(promise: Promise<void>, ...moments: readonly number[]): Promise<void> {
-  const ms = Math.min(...moments) - performance.now()
+/** Waits for `promise`, but not beyond the moment `until`. */
+async function waitFor(promise: Promise<void>, until: number): Promise<void> {
+  const ms = until - performance.now()
   if (ms <= 0) return
   const { promise: late, resolve } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)

@@ -95,7 +95,7 @@ function contradictions(settings: EtcdSettings): string[] {
 function useless(settings: EtcdSettings): string[] {
   const names = Object.keys(ETCD_SETTINGS) as (keyof EtcdSettings)[]
   return names
-    .filter(name => settings[name] !== ETCD_SETTINGS[name].fallback)
+    .filter(name => name !== 'ETCD_ENDPOINTS' && settings[name] !== ETCD_SETTINGS[name].fallback)
     .map(name => `${name}: Does nothing while ETCD_ENDPOINTS is empty`)
 }
 

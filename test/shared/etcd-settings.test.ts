@@ -17,6 +17,7 @@ const HTTP = { ETCD_ENDPOINTS: 'http://etcd1:2379' }
 await t.test('without endpoints there is no etcd', t => {
   t.equal(read({}), undefined)
   t.equal(read({ ETCD_ENDPOINTS: '', ETCD_PREFIX: '' }), undefined)
+  t.equal(read({ ETCD_ENDPOINTS: ' , ' }), undefined)
   t.end()
 })
 
