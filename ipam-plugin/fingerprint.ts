@@ -1,13 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-
-/** What can be seen of a machine that a copy of its disk does not have; empty where nothing can. */
-export type Fingerprint = {
-  /** The product UUID of its firmware (DMI); '' where it tells none. */
-  readonly product: string
-  /** The hardware addresses that its interfaces were made with, in order. */
-  readonly macs: readonly string[]
-}
+import type { Fingerprint } from './host.ts'
 
 /** The kernel's `addr_assign_type` for an address that the device was made with, not given or drawn at random. */
 const PERMANENT = '0'

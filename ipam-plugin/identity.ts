@@ -3,7 +3,7 @@ import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import * as v from '@badrap/valita'
 import { isSameMachine } from './fingerprint.ts'
-import type { Fingerprint } from './fingerprint.ts'
+import type { Fingerprint } from './host.ts'
 
 const identity = v.object({
   id: v.string().assert(id => id !== '', 'an empty id'),
