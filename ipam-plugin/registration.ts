@@ -302,7 +302,7 @@ function firstNotes({ boot }: Host, { history, host, gate }: Found): Notes {
   return {
     history,
     generation: host?.generation ?? 0,
-    nonces: [],
+    nonces: host ? [host.nonce] : [],
     beat: 0,
     boot: host ? '' : boot,
     recovery: gate?.id,
