@@ -4,7 +4,7 @@ import { GATEWAY, MAC } from './driver-world.ts'
 import { makeFolder, Plugin, TEST_MAIN } from './process.ts'
 import { HELD, POOL, RANGE, requestEndpoint, requestPool, SUBNET } from './kill-scenarios.ts'
 
-file.setTimeout(60_000)
+file.setTimeout(180_000)
 file.jobs = 3
 
 const SLOW_MS = 400

@@ -206,6 +206,8 @@ type PoolWish = {
   readonly range?: string
   readonly exclude?: readonly string[]
   readonly isTaken?: (key: string) => boolean
+  /** Which host looks, of several. */
+  readonly origin?: string
 }
 
 async function openPool(t: Test, subnet: string, wish: PoolWish = {}): Promise<PoolWorld> {
@@ -223,7 +225,12 @@ async function openPool(t: Test, subnet: string, wish: PoolWish = {}): Promise<P
   const exclude = async (exclusions: readonly string[]) =>
     await put(store, poolKey('lan', pool.subnet), specWith(pool, exclusions))
   await exclude(wish.exclude ?? [])
-  const candidates = new Candidates(store, pool, wish.isTaken ?? (key => taken.has(key)))
+  const candidates = new Candidates(
+    store,
+    pool,
+    wish.isTaken ?? (key => taken.has(key)),
+    wish.origin,
+  )
   const take = async (count: number) => {
     const got: string[] = []
     while (got.length < count) {
@@ -252,6 +259,6 @@ function specWith({ id }: Pool, exclude: readonly string[]): string {
   return write({
     aux: [],
     cooldown: { ms: 0, by: 'rack1' },
-    users: { h: { name: 'rack1', pools: { [id]: [...exclude] } } },
+    users: { h: { name: 'rack1', generation: 1, pools: { [id]: [...exclude] } } },
   })
 }

@@ -1,13 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { DefaultPool } from '../../ipam-plugin/automatic-pools.ts'
 import { ipamMethods } from '../../ipam-plugin/driver.ts'
+import type { Host } from '../../ipam-plugin/host.ts'
 import { startIpam } from '../../ipam-plugin/ipam.ts'
 import type { Ipam } from '../../ipam-plugin/ipam.ts'
 import { LevelJournal } from '../../ipam-plugin/level-journal.ts'
-import type { DefaultPool } from '../../ipam-plugin/pools.ts'
-import type { Host } from '../../ipam-plugin/host.ts'
-import { ipamViews } from '../../ipam-plugin/views.ts'
+import { LevelNotes } from '../../ipam-plugin/level-notes.ts'
+import { ipamRoutes } from '../../ipam-plugin/routes.ts'
 import { LevelDatabase } from '../../shared/level-database.ts'
 import { LevelStore } from '../../shared/level-store.ts'
 import type { Methods } from '../../shared/plugin-server.ts'
@@ -18,11 +19,17 @@ export const GATEWAY = { RequestAddressType: 'com.docker.network.gateway' }
 
 export type Row = { readonly address: string; readonly state: string; readonly segment: string }
 
+const HOST: Host = {
+  id: 'host-1',
+  name: 'testhost',
+  boot: 'boot-1',
+  machine: { product: '', macs: [] },
+}
+
 /** The driver on a LevelDB of its own, without socket or process: all that it does, and quickly. */
 export class DriverWorld {
   readonly #folder: string
   readonly #defaults: readonly DefaultPool[]
-  readonly #host: Host = { id: 'host-1', name: 'testhost', boot: 'boot-1' }
   #close: () => Promise<void>
   #ipam: Ipam
   #methods: Methods
@@ -41,14 +48,13 @@ export class DriverWorld {
 
   static async open(defaults: readonly DefaultPool[] = []): Promise<DriverWorld> {
     const folder = await mkdtemp(join(tmpdir(), 'berth-'))
-    const host = { id: 'host-1', name: 'testhost', boot: 'boot-1' }
-    return new DriverWorld(folder, defaults, await openIpam(folder, host, defaults))
+    return new DriverWorld(folder, defaults, await openIpam(folder, defaults))
   }
 
   /** As a restart of the plugin within one boot: nothing is kept but what is stored. */
   async reopen(): Promise<void> {
     await this.#close()
-    const opened = await openIpam(this.#folder, this.#host, this.#defaults)
+    const opened = await openIpam(this.#folder, this.#defaults)
     this.#close = opened.close
     this.#ipam = opened.ipam
   }
@@ -109,7 +115,7 @@ export class DriverWorld {
 
   /** What the plugin does every two seconds. */
   async settle(): Promise<void> {
-    await this.#ipam.settle()
+    await this.#ipam.membership.tend()
   }
 
   /** The addresses in this state, in order. */
@@ -118,10 +124,13 @@ export class DriverWorld {
     return rows.addresses.filter(row => row.state === state).map(row => row.address)
   }
 
-  async view<T extends object>(path: string): Promise<T> {
-    const view = ipamViews(async () => this.#ipam)[path]
-    if (!view) throw new Error(`There is no view ${path}`)
-    return (await view()) as T
+  async view<T extends object>(path: `/${string}`): Promise<T> {
+    const route = ipamRoutes(
+      async () => this.#ipam,
+      async () => {},
+    )[`GET ${path}`]
+    if (!route) throw new Error(`There is no view ${path}`)
+    return (await route({ params: {}, query: {}, body: {} })) as T
   }
 }
 
@@ -136,13 +145,24 @@ export async function refusal(asked: Promise<unknown>): Promise<string | undefin
   }
 }
 
-async function openIpam(folder: string, host: Host, defaults: readonly DefaultPool[]) {
+async function openIpam(folder: string, defaultPools: readonly DefaultPool[]) {
   const database = await LevelDatabase.open(join(folder, 'db'))
   const store = new LevelStore(database, 'store/')
-  const journal = await LevelJournal.open(database, join(folder, 'journal'), host.boot)
+  const journal = await LevelJournal.open(database, join(folder, 'journal'), HOST.boot)
   const close = async () => {
     await journal.close()
     await database.close()
   }
-  return { close, ipam: await startIpam(store, journal, host, defaults) }
+  const ipam = await startIpam({
+    store,
+    isShared: false,
+    journal,
+    notes: new LevelNotes(database),
+    host: HOST,
+    defaultPools,
+    report: () => {},
+    barred: () => undefined,
+    beatEveryMs: 30_000,
+  })
+  return { close, ipam }
 }

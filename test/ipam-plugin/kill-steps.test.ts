@@ -14,9 +14,9 @@ import {
 import type { Found, Scenario } from './kill-scenarios.ts'
 import { copyFolder, makeFolder, Plugin, TEST_MAIN } from './process.ts'
 
-file.setTimeout(300_000)
+file.setTimeout(900_000)
 
-/** Around which call of the store or journal the process is killed, counted from its start. */
+/** Around which call of the store, journal or notes the process is killed, counted from its start. */
 type Step = { readonly call: number; readonly when: 'before' | 'after'; readonly text: string }
 
 const AT_ONCE = 3
@@ -61,7 +61,9 @@ await file.test(
 )
 
 await file.test('the steps are counted', async t => {
-  t.comment(`killed at ${total} steps in all, before and after each call of store and journal`)
+  t.comment(
+    `killed at ${total} steps in all, before and after each call of store, journal and notes`,
+  )
   t.ok(total > 100)
 })
 

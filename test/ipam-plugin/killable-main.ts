@@ -1,20 +1,22 @@
 import { appendFileSync } from 'node:fs'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hostId } from '../../ipam-plugin/identity.ts'
+import { readFingerprint } from '../../ipam-plugin/fingerprint.ts'
+import { adoptIdentity, readIdentity } from '../../ipam-plugin/identity.ts'
 import { LevelJournal } from '../../ipam-plugin/level-journal.ts'
+import { LevelNotes } from '../../ipam-plugin/level-notes.ts'
 import { serveIpam } from '../../ipam-plugin/plugin.ts'
 import type { Storage } from '../../ipam-plugin/plugin.ts'
 import { readIpamSettings } from '../../ipam-plugin/settings.ts'
+import { bootId } from '../../shared/boot-id.ts'
 import { LevelDatabase } from '../../shared/level-database.ts'
 import { LevelStore } from '../../shared/level-store.ts'
 import { openLog } from '../../shared/log.ts'
 
 /**
  * The plugin wired as its main is, but for what a test asks of its storage:
- * - `CALLS`: a file to which every call of the store and of the journal is written, before it is made.
+ * - `CALLS`: a file to which every call of the store, of the journal and of the notes is written, before it is made.
  * - `KILL_AT`: "7:before" or "7:after": SIGKILL around the seventh of these calls.
  * - `COMMIT_MS`: how long each commit of the store takes at least.
  * - `BOOT`: stands for the kernel's boot id.
@@ -40,18 +42,25 @@ await stop()
 
 async function openStorage(): Promise<Storage> {
   const database = await LevelDatabase.open(join(state, 'ipam', 'db'))
-  const id = await hostId(join(state, 'host.json'))
-  const boot = BOOT ?? (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
+  const boot = BOOT ?? (await bootId())
+  const machine = await readFingerprint()
+  const { id, isForeign } = await readIdentity(join(state, 'host.json'), machine)
   const journal = await LevelJournal.open(
     database,
     join(state, 'ipam', 'db', 'berth-journal'),
     boot,
   )
+  const store = new LevelStore(database, 'store/')
   return {
-    store: stepped('store', slow(new LevelStore(database, 'store/'))),
+    store: stepped('store', slow(store)),
+    isShared: false,
     journal: stepped('journal', journal),
-    host: { id, name: settings.HOST_NAME, boot },
+    notes: stepped('notes', new LevelNotes(database)),
+    host: { id, name: settings.HOST_NAME || id, boot, machine },
+    isForeign,
+    adoptIdentity: () => adoptIdentity(join(state, 'host.json'), machine),
     close: async () => {
+      await store.close()
       await journal.close()
       await database.close()
     },

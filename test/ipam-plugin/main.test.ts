@@ -7,7 +7,7 @@ import { GATEWAY } from './driver-world.ts'
 import { HELD, POOL, RANGE, requestEndpoint, requestPool, SUBNET } from './kill-scenarios.ts'
 import { makeFolder, Plugin } from './process.ts'
 
-file.setTimeout(60_000)
+file.setTimeout(180_000)
 
 await file.test(
   'the plugin presents itself as the engine expects, before its state is read',

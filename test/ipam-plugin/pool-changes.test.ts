@@ -22,12 +22,13 @@ import type { PoolRecord } from '../../ipam-plugin/records.ts'
 const subnet = parseSubnet('192.0.2.0/29')
 const pool = makePool('lan', subnet, undefined)
 const ranged = makePool('lan', subnet, parseSubnet('192.0.2.4/30'))
-const one = { id: 'id-1', name: 'rack1', boot: 'b' }
-const two = { id: 'id-2', name: 'rack2', boot: 'b' }
+const machine = { product: '', macs: [] }
+const one = { id: 'id-1', name: 'rack1', boot: 'b', machine }
+const two = { id: 'id-2', name: 'rack2', boot: 'b', machine }
 const request: JoinRequest = { pool, exclude: [], cooldownMs: undefined, automatic: false }
 
 const made = (by = one, wish: Partial<JoinRequest> = {}): PoolRecord =>
-  joined(created(by, { ...request, ...wish }), by, { ...request, ...wish })
+  joined(created(by, { ...request, ...wish }), by, 1, { ...request, ...wish })
 
 await t.test('a new pool rests its addresses for 60 s, or as its maker says', t => {
   t.strictSame(created(one, request), { aux: [], cooldown: { ms: 60_000, by: 'rack1' }, users: {} })
@@ -37,24 +38,24 @@ await t.test('a new pool rests its addresses for 60 s, or as its maker says', t 
 })
 
 await t.test('a host that joins is among the users, with its pools', t => {
-  const record = joined(joined(made(), one, { ...request, pool: ranged }), two, request)
+  const record = joined(joined(made(), one, 1, { ...request, pool: ranged }), two, 1, request)
   t.strictSame(record.users, {
-    'id-1': { name: 'rack1', pools: { [pool.id]: [], [ranged.id]: [] } },
-    'id-2': { name: 'rack2', pools: { [pool.id]: [] } },
+    'id-1': { name: 'rack1', generation: 1, pools: { [pool.id]: [], [ranged.id]: [] } },
+    'id-2': { name: 'rack2', generation: 1, pools: { [pool.id]: [] } },
   })
   t.end()
 })
 
 await t.test('joining twice is the same as joining once', t => {
-  t.strictSame(joined(made(), one, request), made())
+  t.strictSame(joined(made(), one, 1, request), made())
   t.end()
 })
 
 await t.test('exclusions add up, over networks and over hosts, each once', t => {
   let record = made(one, { exclude: ['192.0.2.1'] })
-  record = joined(record, one, { ...request, exclude: ['192.0.2.2', '192.0.2.1'] })
-  record = joined(record, one, request)
-  record = joined(record, two, { ...request, exclude: ['192.0.2.3'] })
+  record = joined(record, one, 1, { ...request, exclude: ['192.0.2.2', '192.0.2.1'] })
+  record = joined(record, one, 1, request)
+  record = joined(record, two, 1, { ...request, exclude: ['192.0.2.3'] })
   t.strictSame(exclusionsOf(record), [
     { text: '192.0.2.1', by: 'rack1' },
     { text: '192.0.2.2', by: 'rack1' },
@@ -65,9 +66,9 @@ await t.test('exclusions add up, over networks and over hosts, each once', t => 
 
 await t.test('another rest than the pool has is refused, naming the host and both', t => {
   const record = made(one, { cooldownMs: 90_000 })
-  t.doesNotThrow(() => joined(record, two, { ...request, cooldownMs: 90_000 }))
-  t.doesNotThrow(() => joined(record, two, request))
-  t.throws(() => joined(record, two, { ...request, cooldownMs: 0 }), {
+  t.doesNotThrow(() => joined(record, two, 1, { ...request, cooldownMs: 90_000 }))
+  t.doesNotThrow(() => joined(record, two, 1, request))
+  t.throws(() => joined(record, two, 1, { ...request, cooldownMs: 0 }), {
     name: 'Refusal',
     code: 'pool-conflict',
     message: /192\.0\.2\.0\/29 has berth.cooldown=90000ms, set on host rack1: 0ms differs/,
@@ -77,44 +78,44 @@ await t.test('another rest than the pool has is refused, naming the host and bot
 
 await t.test('an automatic pool is of its host alone', t => {
   const record = made(one, { automatic: true })
-  t.doesNotThrow(() => joined(record, one, request))
+  t.doesNotThrow(() => joined(record, one, 1, request))
   const refused = {
     code: 'pool-conflict',
     message: /automatically for a network of host rack1; name another --subnet/,
   }
-  t.throws(() => joined(record, two, request), refused)
-  t.throws(() => joined({ ...record, users: {} }, two, request), { message: /host id-1/ })
+  t.throws(() => joined(record, two, 1, request), refused)
+  t.throws(() => joined({ ...record, users: {} }, two, 1, request), { message: /host id-1/ })
   t.end()
 })
 
 await t.test('a host leaves one pool at a time, and is gone with its last', t => {
-  const both = joined(joined(made(), one, { ...request, pool: ranged }), two, request)
-  const first = left(both, one, pool)
+  const both = joined(joined(made(), one, 1, { ...request, pool: ranged }), two, 1, request)
+  const first = left(both, one.id, pool)
   t.strictSame(first.users, {
-    'id-1': { name: 'rack1', pools: { [ranged.id]: [] } },
-    'id-2': { name: 'rack2', pools: { [pool.id]: [] } },
+    'id-1': { name: 'rack1', generation: 1, pools: { [ranged.id]: [] } },
+    'id-2': { name: 'rack2', generation: 1, pools: { [pool.id]: [] } },
   })
   t.ok(isUsed(first, pool) && isUsed(first, ranged))
-  const second = left(first, one, ranged)
+  const second = left(first, one.id, ranged)
   t.notOk(isUsed(second, ranged))
   t.notOk(isEmpty(second))
-  t.ok(isEmpty(left(second, two, pool)))
+  t.ok(isEmpty(left(second, two.id, pool)))
   t.end()
 })
 
 await t.test('leaving what one does not use changes nothing', t => {
-  t.equal(left(made(), two, pool).users['id-1']?.name, 'rack1')
-  t.strictSame(left(made(), one, ranged), made())
-  t.strictSame(left(made(), two, pool), made())
+  t.equal(left(made(), two.id, pool).users['id-1']?.name, 'rack1')
+  t.strictSame(left(made(), one.id, ranged), made())
+  t.strictSame(left(made(), two.id, pool), made())
   t.end()
 })
 
 await t.test('what a host excluded goes with it', t => {
-  const record = joined(made(one, { exclude: ['192.0.2.1'] }), two, {
+  const record = joined(made(one, { exclude: ['192.0.2.1'] }), two, 1, {
     ...request,
     exclude: ['192.0.2.2'],
   })
-  t.strictSame(exclusionsOf(left(record, one, pool)), [{ text: '192.0.2.2', by: 'rack2' }])
+  t.strictSame(exclusionsOf(left(record, one.id, pool)), [{ text: '192.0.2.2', by: 'rack2' }])
   t.end()
 })
 
@@ -122,15 +123,15 @@ const gateway = { address: '192.0.2.1', by: 'rack1' }
 
 await t.test('the gateway is the one that stands, else the one that is wanted', t => {
   const [first, other] = [parseAddress('192.0.2.1'), parseAddress('192.0.2.6')]
-  t.equal(gatewayFor(made(), undefined, pool), undefined)
-  t.equal(gatewayFor(made(), other, pool), other)
-  t.strictSame(gatewayFor({ ...made(), gateway }, undefined, pool), first)
-  t.strictSame(gatewayFor({ ...made(), gateway }, first, pool), first)
+  t.equal(gatewayFor(undefined, undefined, pool), undefined)
+  t.equal(gatewayFor(undefined, other, pool), other)
+  t.strictSame(gatewayFor(gateway, undefined, pool), first)
+  t.strictSame(gatewayFor(gateway, first, pool), first)
   t.end()
 })
 
 await t.test('another gateway than the pool has is refused, naming the host and both', t => {
-  t.throws(() => gatewayFor({ ...made(), gateway }, parseAddress('192.0.2.6'), pool), {
+  t.throws(() => gatewayFor(gateway, parseAddress('192.0.2.6'), pool), {
     name: 'Refusal',
     code: 'pool-conflict',
     message:

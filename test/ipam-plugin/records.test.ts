@@ -31,7 +31,7 @@ const spec = {
   aux: ['192.0.2.2'],
   cooldown: { ms: 60_000, by: 'rack1' },
   automatic: 'id-1',
-  users: { 'id-1': { name: 'rack1', pools: { [pool]: ['192.0.2.3'] } } },
+  users: { 'id-1': { name: 'rack1', generation: 1, pools: { [pool]: ['192.0.2.3'] } } },
 }
 
 await t.test('what is written is read back', t => {
@@ -79,8 +79,8 @@ await t.test('a value that is no such record is an error that names its key', t 
 
 await t.test('exclusionsOf() is every exclusion with the name of its host', t => {
   const users = {
-    'id-1': { name: 'rack1', pools: { [pool]: ['a', 'b'], other: ['c'] } },
-    'id-2': { name: 'rack2', pools: { [pool]: ['a'], none: [] } },
+    'id-1': { name: 'rack1', generation: 1, pools: { [pool]: ['a', 'b'], other: ['c'] } },
+    'id-2': { name: 'rack2', generation: 1, pools: { [pool]: ['a'], none: [] } },
   }
   t.strictSame(exclusionsOf({ ...spec, users }), [
     { text: 'a', by: 'rack1' },

@@ -4,7 +4,7 @@ import type { Test } from 'tap'
 import { HELD, POOL, RANGE, requestEndpoint, requestPool, SUBNET } from './kill-scenarios.ts'
 import { makeFolder, Plugin, TEST_MAIN } from './process.ts'
 
-file.setTimeout(60_000)
+file.setTimeout(180_000)
 
 for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
   await file.test(`after ${signal} within one boot, containers keep their addresses`, async t => {

@@ -10,6 +10,7 @@ import type { Ipam } from '../../ipam-plugin/ipam.ts'
 import type { AddressEntry } from '../../ipam-plugin/journal.ts'
 import { addressKey, hostKey } from '../../ipam-plugin/keys.ts'
 import { LevelJournal } from '../../ipam-plugin/level-journal.ts'
+import { LevelNotes } from '../../ipam-plugin/level-notes.ts'
 import { makePool } from '../../ipam-plugin/pool-id.ts'
 import { readAddress, write } from '../../ipam-plugin/records.ts'
 import type { UsedRecord } from '../../ipam-plugin/records.ts'
@@ -25,9 +26,18 @@ const pool = makePool('lan', parseSubnet('10.0.0.0/20'), undefined)
 const other = makePool('lan', parseSubnet('10.0.16.0/24'), undefined)
 const [A, B, C] = ['10.0.0.1', '10.0.0.2', '10.0.15.255'] as const
 const keyOf = (address: string) => addressKey('lan', parseAddress(address))
-const never = new AbortController().signal
+const CLAIM_MS = 300
+const engine = () => ({
+  caller: new AbortController().signal,
+  deadline: performance.now() + CLAIM_MS,
+})
 const at = (address: string) => ({ address: parseAddress(address), read: undefined })
-const hostIn = (boot: string) => ({ id: 'host-1', name: 'rack1', boot })
+const hostIn = (boot: string) => ({
+  id: 'host-1',
+  name: 'rack1',
+  boot,
+  machine: { product: '', macs: [] },
+})
 
 type Parts = {
   readonly registration: Registration
@@ -39,6 +49,7 @@ type Parts = {
 class World {
   readonly #file: string
   readonly #database: LevelDatabase
+  readonly #notes: LevelNotes
   readonly store: Store
   journal: LevelJournal
   #ipam: Ipam | undefined
@@ -46,6 +57,7 @@ class World {
   constructor(file: string, database: LevelDatabase, journal: LevelJournal) {
     this.#file = file
     this.#database = database
+    this.#notes = new LevelNotes(database)
     this.store = new LevelStore(database, 'store/')
     this.journal = journal
   }
@@ -53,15 +65,27 @@ class World {
   async start(boot: string): Promise<Ipam> {
     await this.#reopenJournal(boot)
     const isNew = !this.#ipam
-    this.#ipam = await startIpam(this.store, this.journal, hostIn(boot), [])
+    this.#ipam = await startIpam({
+      store: this.store,
+      isShared: false,
+      journal: this.journal,
+      notes: this.#notes,
+      host: hostIn(boot),
+      defaultPools: [],
+      report: () => {},
+      barred: () => undefined,
+      beatEveryMs: 30_000,
+    })
     if (isNew) await this.join(pool)
     return this.#ipam
   }
 
-  /** What settles, without having been started. */
+  /** What settles, registered, and with nothing loaded. */
   async parts(boot: string): Promise<Parts> {
     await this.#reopenJournal(boot)
-    const registration = await Registration.register(this.store, hostIn(boot))
+    const registration = await Registration.open(this.store, this.#notes, hostIn(boot))
+    await registration.register()
+    registration.open()
     const claims = new Claims(this.store, this.journal, registration)
     const settlement = new Settlement(this.store, this.journal, registration, claims)
     return { registration, claims, settlement }
@@ -75,14 +99,14 @@ class World {
       exclude: [],
       cooldownMs: undefined,
     } as const
-    await this.#ipam?.pools.request(order)
+    await this.#ipam?.pools.request(order, async () => {})
   }
 
   async claim(address: string) {
     if (!this.#ipam) throw new Error('Start it first')
     const read = await this.store.get(keyOf(address))
     const wanted = { ...at(address), read }
-    return await this.#ipam.claims.claim(this.#ipam.pools.joined(pool.id), wanted, {}, never)
+    return await this.#ipam.claims.claim(this.#ipam.pools.joined(pool.id), wanted, {}, engine())
   }
 
   /** Writes a record of an earlier boot of this host, but for what is `changed`. */
@@ -179,6 +203,9 @@ await t.test('a record of the running boot is left: its container may be alive',
   await world.loseJournal()
   await world.start('boot-1')
   t.strictSame(await world.states(A), ['used'])
+  await world.put(B, { boot: 'boot-2' })
+  await world.start('boot-2')
+  t.strictSame(await world.states(A, B), ['idle', 'used'], 'also where those of another boot go')
 })
 
 await t.test('gateways and resting addresses are left as they are', async t => {
@@ -212,7 +239,7 @@ await t.test('it is looked for in every pool, behind any number of records', asy
   ])
 })
 
-await t.test('nothing starts while they cannot be released', async t => {
+await t.test('nothing is given while they cannot be released', async t => {
   const world = await openWorld(t)
   await world.start('boot-1')
   await world.claim(A)
@@ -222,10 +249,14 @@ await t.test('nothing starts while they cannot be released', async t => {
     if (writes(transaction, keyOf(A))) throw new StoreUnavailable('the store is away')
     return await commit(transaction)
   }
-  await t.rejects(world.start('boot-2'), /the store is away/)
-  t.strictSame(await world.states(A), ['used'])
+  const { membership, pools, claims } = await world.start('boot-2')
+  t.strictSame(membership.state, { is: 'store-away', reason: 'the store is away' })
+  const claim = claims.claim(pools.joined(pool.id), at(B), {}, engine())
+  await t.rejects(claim, { code: 'not-ready' }, 'no address is given')
+  t.strictSame(await world.states(A, B), ['used', undefined])
   world.store.commit = commit
-  await world.start('boot-2')
+  await membership.tend()
+  t.strictSame(membership.state, { is: 'serving' })
   t.strictSame(await world.states(A), ['idle'])
 })
 
@@ -240,20 +271,39 @@ await t.test('within a boot, what was answered stays and what was not is taken b
   t.strictSame(await world.journalKeys(), [keyOf(A)])
 })
 
-await t.test('a claim answered between listing and finishing is not taken back', async t => {
+await t.test('a claim that fails behind the fence is settled behind the next one', async t => {
   const world = await openWorld(t)
-  const { registration, settlement } = await world.parts('boot-1')
+  const { registration, claims, settlement } = await world.parts('boot-1')
   const entry = { state: 'intent', pool: pool.id, op: 'op-1', boot: 'boot-1' } as const
   world.journal.writeAddress(keyOf(A), entry)
   await world.put(A)
+  await settlement.load()
   const fence = registration.fence.bind(registration)
   registration.fence = async () => {
-    world.journal.writeAddress(keyOf(A), { ...entry, state: 'held' })
     await fence()
+    claims.abandon(keyOf(A), { ...entry, op: 'op-2' })
   }
   await settlement.settle(() => 0)
   t.strictSame(await world.states(A), ['used'])
+  t.strictSame(world.entry(A), entry)
+  registration.fence = fence
+  await put(world.store, keyOf(A), write(used({ op: 'op-2' })))
+  await settlement.settle(() => 0)
+  t.strictSame(await world.states(A), ['idle'])
+})
+
+await t.test('a claim that was answered is not settled', async t => {
+  const world = await openWorld(t)
+  const { claims, settlement } = await world.parts('boot-1')
+  const left = { state: 'intent', pool: pool.id, op: 'op-1', boot: 'boot-1' } as const
+  world.journal.writeAddress(keyOf(B), left)
+  await settlement.load()
+  const here = { pool, cooldownMs: 0, isJoined: () => true }
+  t.equal(await claims.claim(here, at(A), {}, engine()), undefined)
+  await settlement.settle(() => 0)
+  t.strictSame(await world.states(A), ['used'])
   t.match(world.entry(A), { state: 'held' })
+  t.strictSame(await world.journalKeys(), [keyOf(A)], 'and what was not is')
 })
 
 for (const [when, isFirst] of [
@@ -266,6 +316,7 @@ for (const [when, isFirst] of [
     const left = { state: 'intent', pool: pool.id, op: 'op-1', boot: 'boot-1' } as const
     world.journal.writeAddress(keyOf(B), left)
     await world.put(B)
+    await settlement.load()
     const reached = Promise.withResolvers<void>()
     let isReached = false
     const settled = Promise.withResolvers<void>()
@@ -278,7 +329,7 @@ for (const [when, isFirst] of [
       await settled.promise
       return early ?? (await commit(transaction))
     }
-    const claim = claims.claim({ pool, cooldownMs: 0, isJoined: () => true }, at(A), {}, never)
+    const claim = claims.claim({ pool, cooldownMs: 0, isJoined: () => true }, at(A), {}, engine())
     await reached.promise
     await settlement.settle(() => 0)
     t.strictSame(await world.states(B), ['idle'])
@@ -304,7 +355,7 @@ await t.test('a claim of unknown outcome is settled after the fence was rewritte
   t.match(world.entry(A), { state: 'intent' })
   await t.resolveMatch(world.claim(A), { doubtful: false }, 'nobody else gets it meanwhile')
   const steps = record(world.store)
-  await ipam.settle()
+  await ipam.membership.tend()
   const fenced = steps.indexOf(`put ${hostKey('host-1')}`)
   t.ok(fenced >= 0 && fenced < steps.indexOf(`get ${keyOf(A)}`), steps.join(', '))
   t.strictSame(await world.journalKeys(), [])
@@ -329,7 +380,7 @@ await t.test('one that did commit is released by it', async t => {
   }
   await t.rejects(world.claim(A), { name: 'OutcomeUnknown' })
   world.store.commit = commit
-  await ipam.settle()
+  await ipam.membership.tend()
   t.strictSame([await world.states(A), await world.journalKeys()], [['idle'], []])
 })
 
@@ -338,6 +389,7 @@ await t.test('without a fence nothing is settled', async t => {
   const { registration, settlement } = await world.parts('boot-1')
   const entry = { state: 'intent', pool: pool.id, op: 'op-1', boot: 'boot-1' } as const
   world.journal.writeAddress(keyOf(A), entry)
+  await settlement.load()
   registration.fence = async () => await Promise.reject(new StoreUnavailable('away'))
   await t.rejects(
     settlement.settle(() => 0),
@@ -354,10 +406,11 @@ await t.test('a release that the store did not take is delivered when it can be'
   world.store.commit = async () => await Promise.reject(new StoreUnavailable('away'))
   const here = { pool, cooldownMs: 0 }
   t.equal(await ipam.claims.release(here, parseAddress(A)), 'queued')
-  await t.rejects(ipam.settle(), { name: 'StoreUnavailable' })
+  await ipam.membership.tend()
+  t.match(world.entry(A), { state: 'releasing' })
   world.store.commit = commit
   t.strictSame(await world.states(A), ['used'])
-  await ipam.settle()
+  await ipam.membership.tend()
   t.strictSame([await world.states(A), await world.journalKeys()], [['idle'], []])
 })
 
@@ -370,7 +423,7 @@ await t.test('a release that the journal could not note is made up for', async t
     await t.rejects(ipam.claims.release(here, parseAddress(A)), /no space/)
   })
   t.match(world.entry(A), { state: 'held' })
-  await ipam.settle()
+  await ipam.membership.tend()
   t.strictSame([await world.states(A), await world.journalKeys()], [['idle'], []])
 })
 
@@ -379,10 +432,10 @@ await t.test('a claim that the journal could not note does not block the address
   const ipam = await world.start('boot-1')
   await world.whileJournalIsFull(async () => {
     await t.rejects(world.claim(A), /no space/)
-    await t.rejects(ipam.settle(), /no space/)
+    await t.rejects(ipam.membership.tend(), /no space/)
   })
   t.strictSame(await world.states(A), [undefined])
-  await ipam.settle()
+  await ipam.membership.tend()
   t.equal(await world.claim(A), undefined)
   t.strictSame(await world.states(A), ['used'])
 })

@@ -12,7 +12,7 @@ await t.test('with bad settings it does not start, and tells all faults at once'
   const settings = {
     LOG_LEVEL: 'loud',
     DEFAULT_POOLS: 'x',
-    ETCD_ENDPOINTS: 'https://192.0.2.1:2379',
+    ETCD_ENDPOINTS: '192.0.2.1',
   }
   const plugin = Plugin.launch(folder, { settings })
   t.teardown(() => plugin.remove())
@@ -20,7 +20,7 @@ await t.test('with bad settings it does not start, and tells all faults at once'
   for (const fault of [
     /LOG_LEVEL="loud": Must be one of/,
     /DEFAULT_POOLS="x"/,
-    /ETCD_ENDPOINTS: /,
+    /ETCD_ENDPOINTS: "192\.0\.2\.1" is not an endpoint/,
   ]) {
     t.match(plugin.errors, fault)
   }

@@ -12,7 +12,9 @@ const transaction: Transaction = {
   write: [{ put: 'a', value: 'mine' }],
 }
 const isMine = (current: ReadonlyMap<string, Entry>) => current.get('a')?.value === 'mine'
-const never = 60_000
+/** In so many ms, as deadlines are told. */
+const after = (ms: number) => performance.now() + ms
+const never = after(60_000)
 
 const lostTo = (value: string): CommitResult => ({
   committed: false,
@@ -70,7 +72,7 @@ await t.test(
     t.equal(store.sent.length, 3)
 
     const away = scripted(unknown, unavailable)
-    await t.rejects(commitFirmly(away, transaction, isMine, 120), unknown)
+    await t.rejects(commitFirmly(away, transaction, isMine, after(120)), unknown)
   },
 )
 
@@ -79,7 +81,7 @@ await t.test(
   async t => {
     const store = scripted(unknown)
     const started = performance.now()
-    await t.rejects(commitFirmly(store, transaction, isMine, 160), unknown)
+    await t.rejects(commitFirmly(store, transaction, isMine, after(160)), unknown)
     const took = performance.now() - started
     t.ok(took >= 150 && took < 1000, `took ${took} ms`)
     const { length } = store.sent
@@ -91,7 +93,7 @@ await t.test(
 
 await t.test('a deadline that has passed still lets one attempt be made', async t => {
   const store = scripted(committed)
-  t.match(await commitFirmly(store, transaction, isMine, -1), { committed: true })
+  t.match(await commitFirmly(store, transaction, isMine, after(-1)), { committed: true })
 })
 
 /** A store whose commits go as written, the last for ever. */
