@@ -62,7 +62,7 @@ async function* pagesOf(api: AdminClient): AsyncGenerator<readonly Address[]> {
   let after: string | undefined
   do {
     const query = new URLSearchParams({ limit: String(PAGE), ...(after ? { after } : {}) })
-    const page = await api.get(`/v1/addresses?${query}`, addresses)
+    const page = await api.get(`/v1/addresses?${query.toString()}`, addresses)
     yield page.addresses
     after = page.next
   } while (after !== undefined)

@@ -71,7 +71,8 @@ export const evicted = v.object({
 
 export const adopted = v.object({ id: v.string() })
 
-const awaited = v.object({ id: v.string(), name: v.string(), phase: v.string() })
+/** Without a phase: not reached yet. */
+const awaited = v.object({ id: v.string(), name: v.string(), phase: v.string().optional() })
 export type Awaited = v.Infer<typeof awaited>
 export const recoveryStarted = v.object({ id: v.string(), waiting: v.array(awaited) })
 export const recovery = v.object({

@@ -23,8 +23,9 @@ A host that cannot come back keeps the others waiting until it is evicted (see
 berth host evict --help):
   berth host evict HOST
 
-While it waits, this command shows for whom. It may be broken off: the recovery
-goes on, and the command, given again, shows it again.`
+A host notices within half a minute. While it waits, this command shows for
+whom. It may be broken off: the recovery goes on, and the command, given again,
+shows it again.`
 
 const WARNING = `All hosts are to be fenced, and to claim again what their containers hold. Until
 each has, or is evicted, no host gives addresses. etcd must be restored by now,
@@ -51,13 +52,14 @@ async function recover(context: Context, { yes, wait }: Options): Promise<void> 
   if (current.open) {
     const since = current.since === undefined ? '' : `, begun ${ago(current.since, Date.now())}`
     terminal.note(`A recovery is under way already${since}.\n`)
-    if (!wait) return json ? printJson(context, current) : show(context, current.waiting)
-  } else {
-    if (!yes) await terminal.confirm(WARNING, '"yes"', 'yes')
-    const begun = await api.post('/v1/recover', recoveryStarted)
-    if (!wait) return json ? printJson(context, begun) : show(context, begun.waiting)
+  } else if (!yes) {
+    await terminal.confirm(WARNING, '"yes"', 'yes')
   }
-  await waitForAll(context)
+  // Also where one is under way: it may have been cut short before all hosts were fenced.
+  const begun = await api.post('/v1/recover', recoveryStarted)
+  if (wait) await waitForAll(context)
+  else if (json) printJson(context, begun)
+  else show(context, begun.waiting)
 }
 
 async function waitForAll(context: Context): Promise<void> {
@@ -80,7 +82,7 @@ async function waitForAll(context: Context): Promise<void> {
 
 function show({ terminal }: Context, waiting: readonly Awaited[]): void {
   if (waiting.length === 0) return terminal.print('No host is awaited any more.\n')
-  const rows = waiting.map(({ name, phase, id }) => [name, phase, id])
+  const rows = waiting.map(({ name, phase, id }) => [name, phase ?? 'not yet fenced', id])
   terminal.print(`${table(['AWAITED', 'PHASE', 'ID'], rows)}
 If one of these cannot come back, and its containers are dead: berth host evict ID\n\n`)
 }
