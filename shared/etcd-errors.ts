@@ -109,7 +109,7 @@ export function judge(error: unknown): EtcdFault {
 /** Without what only developers of gRPC can use. */
 function plain(text: string): string {
   return text
-    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/^No connection established\. Last error: (?:Error(?: \[\w+\])?: )?/, '')
     .replace(/\.? ?Resolution note:.*$/s, '')
     .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, '')
     .replace(/^[\dA-F]+:error:[^:]*:SSL routines:[^:]*:([^:]+):.*$/s, '$1')

@@ -91,8 +91,10 @@ await t.test('a message says what people can use', t => {
   t.equal(refused('connect ECONNREFUSED 127.0.0.1:1'), 'connect ECONNREFUSED 127.0.0.1:1')
   t.equal(refused('Error: self-signed certificate'), 'self-signed certificate; check ETCD_CA')
   t.match(
-    refused("Hostname/IP does not match certificate's altnames: IP: 10.0.0.1 is not in the list"),
-    /name it in ETCD_ENDPOINTS as its certificate does$/,
+    refused(
+      "Error [ERR_TLS_CERT_ALTNAME_INVALID]: Hostname/IP does not match certificate's altnames: IP: 10.0.0.1 is not in the list",
+    ),
+    /^Hostname.*; name it in ETCD_ENDPOINTS as its certificate does$/,
   )
   t.match(refused('tlsv13 alert certificate required'), /check ETCD_CERT and ETCD_KEY$/)
   t.match(
