@@ -6,6 +6,8 @@ import { Etcd } from '../etcd/etcd.ts'
 import { storeContract } from './store-contract.ts'
 import type { World } from './store-contract.ts'
 
+t.setTimeout(120_000)
+
 const PASSWORD = 'a password, with = and "'
 
 const single = await Etcd.start(t)
