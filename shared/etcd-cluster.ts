@@ -8,6 +8,8 @@ import { OutcomeUnknown, StoreUnavailable } from './store.ts'
 
 /** Of one call, all endpoints and the wait for one included. */
 const CALL_MS = 1000
+/** Of one transaction at one of several endpoints. */
+const TRANSACTION_MS = 700
 /** An outage may be the blink of an election: calls wait this long for its end, counted from its begin. */
 const PATIENCE_MS = 500
 const PROBE_MS = 500
@@ -84,7 +86,7 @@ export class EtcdCluster {
       if (!endpoint || left <= 0) break
       // What may be asked again is given up early enough for another endpoint to answer it.
       const share = i < length - 1 ? left / 2 : left
-      const limits = { connectMs: share, ms: method === 'txn' ? left : share }
+      const limits = { connectMs: share, ms: method === 'txn' ? this.#patienceFor(left) : share }
       try {
         const answer = await endpoint.call(method, request, limits)
         this.#worked(endpoint)
@@ -99,6 +101,11 @@ export class EtcdCluster {
       }
     }
     return undefined
+  }
+
+  /** Whoever repeats a transaction that was not answered must have the time to: at another endpoint, where there is one. */
+  #patienceFor(left: number): number {
+    return this.#endpoints.length > 1 ? Math.min(left, TRANSACTION_MS) : left
   }
 
   /** @throws {Error} for a fault that another endpoint would have as well */

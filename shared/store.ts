@@ -6,7 +6,7 @@ export interface Store {
   /** The entry of `key`, or undefined where there is none. */
   get(key: string): Promise<Entry | undefined>
 
-  /** Entries with `from <= key < to` in key order, `limit` at most. */
+  /** Entries with `from <= key < to` in key order, `limit` at most. Each is current when read; many may not be of one moment. */
   list(from: string, to: string, limit: number): Promise<readonly Entry[]>
 
   /**
