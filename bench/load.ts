@@ -1,28 +1,41 @@
 import type { Connection } from './connection.ts'
 
-/** How long each request took, in ms, and all of them together. */
+/** How long each answered request took, in ms, and all of them together. */
 export type Sample = { readonly latencies: readonly number[]; readonly ms: number }
 
-/** Sends all requests, one at a time on each of the connections. `answered` is told each answer. */
+/**
+ * Sends all requests, one at a time on each of the connections. `answered` is told each answer.
+ *
+ * @param failed is told each error; by default it ends the load
+ */
 export async function load(
   connections: readonly Connection[],
-  requests: readonly Buffer[],
-  answered: (body: string) => void = () => {},
+  requests: Iterable<Buffer>,
+  answered: (body: string, from: Connection) => void = () => {},
+  failed: (error: unknown) => void = raise,
 ): Promise<Sample> {
   const latencies: number[] = []
-  const left = requests.values()
+  const left = requests[Symbol.iterator]()
   const started = performance.now()
   await Promise.all(
     connections.map(async connection => {
-      for (const bytes of left) {
+      for (let next = left.next(); !next.done; next = left.next()) {
         const sent = performance.now()
-        const body = await connection.send(bytes)
-        latencies.push(performance.now() - sent)
-        answered(body)
+        try {
+          const body = await connection.send(next.value)
+          latencies.push(performance.now() - sent)
+          answered(body, connection)
+        } catch (error) {
+          failed(error)
+        }
       }
     }),
   )
   return { latencies, ms: performance.now() - started }
+}
+
+function raise(error: unknown): never {
+  throw error
 }
 
 /** The value below which the part `q` of all values lies. */

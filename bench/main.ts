@@ -1,36 +1,30 @@
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
-import { measureAllocation } from './allocation.ts'
-import { median } from './load.ts'
-import { measureMemory } from './memory.ts'
-import { compileInto, startPlugin, startUncached } from './plugin.ts'
-import type { Server } from './server.ts'
-import { allocationTable, memoryTable, startTable } from './tables.ts'
+import { measureEtcd } from './on-etcd.ts'
+import { measureLevel } from './on-level.ts'
 
-const STARTS = 10
-
-const print = (text: string) => process.stdout.write(`${text}\n\n`)
-
-async function startMs(start: (folder: string) => Promise<Server>, folder: string) {
-  const times: number[] = []
-  for (let i = 0; i < STARTS; i++) {
-    await using server = await start(join(folder, String(i)))
-    times.push(server.startMs)
-  }
-  return median(times)
-}
+const PARTS = { leveldb: measureLevel, etcd: measureEtcd }
+const known = Object.keys(PARTS) as (keyof typeof PARTS)[]
+const asked = process.argv.slice(2)
+const unknown = asked.filter(name => !known.some(part => part === name))
 
 // Not below /tmp, which may be memory: a synced write must reach a disk to be worth comparing.
 const folder = await mkdtemp(join(process.env['TMPDIR'] ?? '/var/tmp', 'berth-bench-'))
-const cache = join(folder, 'compiled')
+process.env['TMPDIR'] = folder
 process.setMaxListeners(0)
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
-await compileInto(cache, join(folder, 'first'))
-const uncached = await startMs(startUncached, join(folder, 'uncached'))
-const shipped = await startMs(at => startPlugin(at, cache), join(folder, 'shipped'))
-print(startTable(shipped, uncached))
-print(memoryTable(await measureMemory(join(folder, 'memory'), cache)))
-print(allocationTable(await measureAllocation(join(folder, 'allocation'), cache)))
+
+if (unknown.length > 0) {
+  process.stderr.write(`There is no part ${unknown.join(', ')}; there are ${known.join(', ')}\n`)
+  process.exitCode = 2
+} else {
+  for (const part of known.filter(name => asked.length === 0 || asked.includes(name))) {
+    const faults = await PARTS[part](join(folder, part), text =>
+      process.stdout.write(`${text}\n\n`),
+    )
+    if (faults > 0) process.exitCode = 1
+  }
+}

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { mergeManifests } from '../scripts/merge-manifests.ts'
 import { request } from './connection.ts'
 import type { Connection } from './connection.ts'
+import { addressIn } from './ledger.ts'
 import { load } from './load.ts'
 import { Server } from './server.ts'
 
@@ -15,11 +16,15 @@ type Manifest = {
  * The plugin as its image starts it: the manifest's flags and environment, and the code compiled into `cache` by an
  * earlier start.
  */
-export async function startPlugin(folder: string, cache: string): Promise<Server> {
+export async function startPlugin(
+  folder: string,
+  cache: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   const { entrypoint, env } = await manifest()
   const args = entrypoint.slice(entrypoint.findIndex(word => word.endsWith('/node')) + 1)
   const values = Object.fromEntries(env.map(({ name, value }) => [name, value]))
-  return await Server.start(folder, args, { ...values, NODE_COMPILE_CACHE: cache })
+  return await Server.start(folder, args, { ...values, NODE_COMPILE_CACHE: cache, ...settings })
 }
 
 async function manifest(): Promise<Manifest> {
@@ -32,8 +37,12 @@ async function manifest(): Promise<Manifest> {
 }
 
 /** Fills `cache`: a plugin that ends in good order writes what it compiled. */
-export async function compileInto(cache: string, folder: string): Promise<void> {
-  await using plugin = await startPlugin(folder, cache)
+export async function compileInto(
+  cache: string,
+  folder: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await using plugin = await startPlugin(folder, cache, settings)
   const [connection] = await plugin.connections(1)
   // An answer shows that it is up, signal handlers and all.
   if (connection) await makePool(connection, '192.0.2.0/24')
@@ -45,9 +54,12 @@ export async function startUncached(folder: string): Promise<Server> {
   return await Server.start(folder, ['ipam-plugin/main.ts'])
 }
 
+/** Each subnet is a segment of its own. */
+export const segmentOf = (subnet: string): string => subnet.replaceAll(/[^0-9a-f]/g, '-')
+
 /** A pool made as the engine makes one: with its gateway. Returns the pool's id. */
 export async function makePool(connection: Connection, subnet: string): Promise<string> {
-  const options = { 'berth.segment': subnet.replaceAll(/[^0-9a-f]/g, '-'), 'berth.cooldown': '0' }
+  const options = { 'berth.segment': segmentOf(subnet), 'berth.cooldown': '0' }
   const order = { AddressSpace: 'berth', Pool: subnet, SubPool: '', Options: options }
   const answer = await connection.send(
     request('RequestPool', { ...order, V6: subnet.includes(':') }),
@@ -73,10 +85,9 @@ export async function release(
   PoolID: string,
   answers: readonly string[],
 ): Promise<void> {
-  const requests = answers.map(answer => {
-    const { Address } = JSON.parse(answer) as { Address: string }
-    return request('ReleaseAddress', { PoolID, Address: Address.replace(/\/.*/, '') })
-  })
+  const requests = answers.map(answer =>
+    request('ReleaseAddress', { PoolID, Address: addressIn(answer) }),
+  )
   await load(connections, requests)
 }
 

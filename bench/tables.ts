@@ -1,11 +1,13 @@
 import { FLOOR } from './allocation.ts'
-import type { Ratios } from './allocation.ts'
+import type { Row } from './allocation.ts'
+import type { FleetRow } from './fleet.ts'
+import type { Ledger } from './ledger.ts'
 import type { Memory } from './memory.ts'
 
-const WANTED = { ratio: 1.3, startMs: 300, mib: 40 }
+const WANTED = { startMs: 300, mib: 40 }
 
-export function allocationTable(rows: readonly Ratios[]): string {
-  const head = ['allocation', 'in flight', 'floor p50', 'p50', 'p99', 'throughput', 'p50 wanted']
+export function allocationTable(title: string, rows: readonly Row[], wanted: number): string {
+  const head = [title, 'in flight', 'floor p50', 'p50', 'p99', 'throughput', 'p50 wanted']
   return table([
     head,
     ...rows.map(({ name, inFlight, floorMs, p50, p99, throughput }) => [
@@ -15,9 +17,45 @@ export function allocationTable(rows: readonly Ratios[]): string {
       times(p50),
       times(p99),
       times(throughput),
-      name === FLOOR ? '' : verdict(p50, WANTED.ratio, times),
+      name === FLOOR ? '' : verdict(p50, wanted, times),
     ]),
   ])
+}
+
+/** Throughput and p50 also as multiples of as many floor processes, in the same moments. */
+export function fleetTable(rows: readonly FleetRow[]): string {
+  const head = ['on one /16', 'instances', 'per second', 'of floor', 'p50', 'of floor']
+  return table([
+    [...head, 'proposals each', 'lost a race', 'errors', 'twice', 'wanted'],
+    ...rows.map(row => [
+      row.name,
+      String(row.instances),
+      row.perSecond.toFixed(row.perSecond < 10 ? 1 : 0),
+      times(row.throughput),
+      `${row.p50Ms.toFixed(1)} ms`,
+      times(row.p50),
+      row.proposals.toFixed(3),
+      row.retried === undefined ? '' : `${(row.retried * 100).toFixed(0)} %`,
+      String(row.ledger.errors),
+      String(row.ledger.duplicates),
+      wantedOf(row),
+    ]),
+  ])
+}
+
+/** All that was answered, whether it was measured or not. */
+export function ledgerLine(ledgers: readonly Ledger[]): string {
+  const sum = (of: (ledger: Ledger) => number) => ledgers.reduce((all, one) => all + of(one), 0)
+  const counts = `${sum(({ answers }) => answers)} addresses given: ${sum(({ errors }) => errors)} errors, ${sum(({ duplicates }) => duplicates)} given twice`
+  return [counts, ...ledgers.flatMap(({ faults }) => faults.slice(0, 5))].join('\n  ')
+}
+
+function wantedOf({ proposals, throughput, wanted }: FleetRow): string {
+  if (!wanted) return ''
+  const each = verdict(proposals, wanted.proposals, value => `${value.toFixed(2)} proposals`)
+  if (wanted.throughput === undefined) return each
+  const enough = throughput >= wanted.throughput ? 'ok' : 'UNDER'
+  return `${each}; ${enough}: at least ${times(wanted.throughput)} of floor`
 }
 
 export function startTable(shipped: number, uncached: number): string {

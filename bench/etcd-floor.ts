@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { openLog } from '../shared/log.ts'
+import { servePlugin } from '../shared/plugin-server.ts'
+import { at, EtcdClient, put } from './etcd-client.ts'
+import { USED } from './record.ts'
+
+/**
+ * The floor of an allocation on etcd: the same server, the same log, the same client, and one bare transaction with the
+ * conditions of a claim (the address is absent; the host's record and its last sign of life are as they were) and a put
+ * of a record as long as the plugin's. Each process writes keys of its own.
+ */
+const { ETCD_ENDPOINTS = '', PLUGIN_SOCKET = '' } = process.env
+const etcd = await EtcdClient.open(ETCD_ENDPOINTS)
+const me = randomUUID()
+const own = [`/floor/v1/hosts/${me}`, `/floor/v1/seen/${me}`]
+const { header } = await etcd.txn({ success: own.map(key => put(key, USED)) })
+const registered = own.map(key => at(key, header.revision))
+let count = 0
+
+const server = await servePlugin({
+  socket: PLUGIN_SOCKET,
+  log: openLog('info'),
+  bodiless: [],
+  methods: {
+    'IpamDriver.RequestAddress': async () => {
+      count += 1
+      const number = count.toString(16).padStart(8, '0')
+      const key = `/floor/v1/addresses/${me.slice(0, 8)}/4${number}`
+      const { succeeded } = await etcd.txn({
+        compare: [at(key, '0'), ...registered],
+        success: [put(key, USED)],
+      })
+      if (!succeeded) throw new Error(`Somebody else wrote ${key}`)
+      return { Address: `${me.slice(0, 8)}-${number}`, Data: {} }
+    },
+  },
+})
+await once(process, 'SIGTERM')
+await server.close(1000)
+etcd.close()

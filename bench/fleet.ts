@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Etcd } from '../test/etcd/etcd.ts'
+import { compare } from './compare.ts'
+import type { Ratios, Side } from './compare.ts'
+import type { Connection } from './connection.ts'
+import type { Ledger } from './ledger.ts'
+import { load, median } from './load.ts'
+import type { Sample } from './load.ts'
+import { allocations } from './plugin.ts'
+import type { Server } from './server.ts'
+
+/** One row: instances of a scheme, against as many floors that each write keys of their own. */
+export type FleetRow = Ratios & {
+  readonly name: string
+  readonly instances: number
+  readonly p50Ms: number
+  /** Raft's, for each address that was given. */
+  readonly proposals: number
+  /** What part of the addresses took more than one attempt; undefined where the answers do not tell. */
+  readonly retried: number | undefined
+  readonly ledger: Ledger
+  readonly wanted: Wanted | undefined
+}
+
+export type Wanted = { readonly proposals: number; readonly throughput?: number }
+
+/** What is measured: instances on one etcd, in one pool, with one connection each. */
+export type Subject = {
+  readonly name: string
+  readonly connections: readonly Connection[]
+  readonly pool: string
+  readonly ledger: Ledger
+  readonly wanted?: Wanted
+  /** After each round, with its answers. */
+  readonly tidyUp?: (answers: ReadonlyMap<Connection, string[]>) => Promise<void>
+}
+
+type Round = { readonly sample: Sample; readonly proposals: number; readonly retried: number[] }
+
+const WARM_UP = 3
+const LONG = { rounds: 10, ms: 12_000 }
+const ROUND_MS = 400
+const IDLE_MS = 1000
+const AT_ONCE = 4
+
+/** Processes of one kind, by number. */
+export class Fleet implements AsyncDisposable {
+  readonly #servers: readonly Server[]
+
+  private constructor(servers: readonly Server[]) {
+    this.#servers = servers
+  }
+
+  /** A few at a time: dozens that compile at once would starve etcd. */
+  static async start(count: number, start: (i: number) => Promise<Server>): Promise<Fleet> {
+    const servers: Server[] = []
+    for (let i = 0; i < count; i += AT_ONCE) {
+      const few = Array.from({ length: Math.min(AT_ONCE, count - i) }, (_, j) => start(i + j))
+      servers.push(...(await Promise.all(few)))
+    }
+    return new Fleet(servers)
+  }
+
+  /** One to each of the first `count`: an engine makes one call at a time for a network. */
+  async connections(count: number): Promise<Connection[]> {
+    const each = await Promise.all(this.#servers.slice(0, count).map(one => one.connections(1)))
+    return each.flat()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#servers.map(server => server[Symbol.asyncDispose]()))
+  }
+}
+
+export async function measureFleet(subject: Subject, floor: Fleet, etcd: Etcd): Promise<FleetRow> {
+  const { name, connections, ledger } = subject
+  const below = floorSide(await floor.connections(connections.length))
+  for (let i = 0; i < WARM_UP; i++) await below()
+  for (let i = 0; i < WARM_UP; i++) await runRound(subject, etcd)
+  const idle = await idleRate(etcd)
+  const rounds: Round[] = []
+  const side = async () => {
+    const round = await runRound(subject, etcd)
+    rounds.push(round)
+    return round.sample
+  }
+  const ratios = await compare(side, below, LONG)
+  const answers = rounds.flatMap(({ sample }) => sample.latencies)
+  const busy = rounds.map(({ proposals, sample }) => proposals - idle * sample.ms)
+  const retried = rounds.flatMap(round => round.retried)
+  return {
+    ...ratios,
+    name,
+    instances: connections.length,
+    p50Ms: median(answers),
+    proposals: busy.reduce((a, b) => a + b, 0) / answers.length,
+    retried:
+      retried.length > 0 ? retried.filter(races => races > 0).length / retried.length : undefined,
+    ledger,
+    wanted: subject.wanted,
+  }
+}
+
+async function runRound(
+  { connections, pool, ledger, tidyUp }: Subject,
+  etcd: Etcd,
+): Promise<Round> {
+  const answers = new Map<Connection, string[]>(connections.map(one => [one, []]))
+  const before = await etcd.proposalsCommitted()
+  const sample = await load(
+    connections,
+    repeated(allocations(pool, 1000), ROUND_MS),
+    (body, from) => answers.get(from)?.push(body),
+    error => ledger.failed(error),
+  )
+  const proposals = (await etcd.proposalsCommitted()) - before
+  const bodies = [...answers.values()].flat()
+  for (const body of bodies) ledger.gave(body)
+  await tidyUp?.(answers)
+  return { sample, proposals, retried: bodies.flatMap(racesIn) }
+}
+
+/** How many races were lost before this answer, where it says so. */
+function racesIn(body: string): number[] {
+  const { Data } = JSON.parse(body) as { Data?: { races?: number } }
+  return Data?.races === undefined ? [] : [Data.races]
+}
+
+function floorSide(connections: readonly Connection[]): Side {
+  const requests = allocations('172-16-0-0-16~172.16.0.0/16~-', 1000)
+  return async () => await load(connections, repeated(requests, ROUND_MS))
+}
+
+/** What is committed while nobody asks for anything, in proposals a millisecond. */
+async function idleRate(etcd: Etcd): Promise<number> {
+  const before = await etcd.proposalsCommitted()
+  await sleep(IDLE_MS)
+  return ((await etcd.proposalsCommitted()) - before) / IDLE_MS
+}
+
+function* repeated(requests: readonly Buffer[], forMs: number): Generator<Buffer> {
+  const until = performance.now() + forMs
+  while (performance.now() < until) {
+    for (const bytes of requests) {
+      if (performance.now() >= until) return
+      yield bytes
+    }
+  }
+}
