@@ -1,7 +1,10 @@
-import { readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { t as file } from 'tap'
 import type { Test } from 'tap'
+import { parseAddress } from '../../ipam-plugin/addresses.ts'
+import { addressKey } from '../../ipam-plugin/keys.ts'
+import { LevelDatabase } from '../../shared/level-database.ts'
 import {
   HELD,
   POOL,
@@ -21,6 +24,16 @@ type Step = { readonly call: number; readonly when: 'before' | 'after'; readonly
 
 const AT_ONCE = 3
 const NOTHING: Found = { addresses: {}, pools: {} }
+/** Starts that write in the order of the protocol, each with what is found in the end. */
+const STARTS = [
+  { what: 'the first start of all', prepared: fresh, BOOT: 'boot-1', found: NOTHING },
+  {
+    what: 'the start after a reboot',
+    prepared: rebooted,
+    BOOT: 'boot-2',
+    found: { addresses: { [HELD]: 'idle', '192.0.2.5': 'idle' }, pools: { [POOL]: 1 } },
+  },
+]
 let total = 0
 
 for (const scenario of SCENARIOS) {
@@ -60,6 +73,23 @@ await file.test(
   },
 )
 
+for (const { what, prepared, BOOT, found } of STARTS) {
+  await file.test(`killed at any step of ${what}, the plugin loses nothing`, async t => {
+    const folder = await prepared()
+    t.teardown(() => rm(folder, { recursive: true, force: true }))
+    const steps = stepsOf(await callsOfStart(folder, { BOOT }), 0)
+    await inParallel(steps, async step => {
+      const copy = await copyFolder(folder)
+      const { main, settings } = killing(step)
+      const killed = Plugin.launch(copy, { main, settings: { ...settings, BOOT } })
+      t.equal(await killed.ended(), 'SIGKILL', `killed ${step.when} ${step.text}`)
+      await startsAfterAll(t, copy, BOOT, found, `${what}, killed ${step.when} ${step.text}`)
+    })
+    total += steps.length
+    t.comment(`${what}: ${steps.length} steps`)
+  })
+}
+
 await file.test('the steps are counted', async t => {
   t.comment(
     `killed at ${total} steps in all, before and after each call of store, journal and notes`,
@@ -91,6 +121,28 @@ async function crashed(): Promise<string> {
   return folder
 }
 
+/** One whose plugin never came as far as its state. */
+async function fresh(): Promise<string> {
+  const folder = await makeFolder()
+  await mkdir(join(folder, 'data'))
+  return folder
+}
+
+/** One with two endpoints of a boot that is over, of which the journal has lost one. */
+async function rebooted(): Promise<string> {
+  const settings = { BOOT: 'boot-1' }
+  const plugin = await Plugin.start(await makeFolder(), { main: TEST_MAIN, settings })
+  await requestPool(plugin, SUBNET, RANGE)
+  for (const address of [HELD, '192.0.2.5']) await requestEndpoint(plugin, address)
+  await plugin.end('SIGTERM')
+  const database = await LevelDatabase.open(join(plugin.folder, 'data', 'berth', 'ipam', 'db'))
+  const key = `journal/addresses/${addressKey('default', parseAddress(HELD))}`
+  if (!database.get(key)) throw new Error(`The journal has no ${key}`)
+  await database.write([{ type: 'del', key }], { sync: true })
+  await database.close()
+  return plugin.folder
+}
+
 /** The calls that the scenario makes, and how many the start makes before them. */
 async function callsOf(folder: string, { act }: Scenario) {
   const plugin = await counting(await copyFolder(folder))
@@ -102,16 +154,16 @@ async function callsOf(folder: string, { act }: Scenario) {
   return { start, calls }
 }
 
-async function callsOfStart(folder: string): Promise<string[]> {
-  const plugin = await counting(await copyFolder(folder))
+async function callsOfStart(folder: string, settings = {}): Promise<string[]> {
+  const plugin = await counting(await copyFolder(folder), settings)
   await plugin.logged(({ msg }) => msg === 'ready')
   const calls = await callsSoFar(plugin)
   await plugin.remove()
   return calls
 }
 
-async function counting(folder: string): Promise<Plugin> {
-  const settings = { CALLS: join(folder, 'calls') }
+async function counting(folder: string, more = {}): Promise<Plugin> {
+  const settings = { ...more, CALLS: join(folder, 'calls') }
   return await Plugin.start(folder, { main: TEST_MAIN, settings })
 }
 
@@ -147,6 +199,19 @@ async function cutOffAfterwards(t: Test, folder: string, scenario: Scenario): Pr
   t.equal((await scenario.act(plugin)).status, 200, 'the answer is heard')
   await plugin.end('SIGKILL')
   await restarted(t, plugin.folder, scenario.changes, scenario.name)
+}
+
+/** In the boot of the start that was cut off: there is what must be, and it serves. */
+async function startsAfterAll(t: Test, folder: string, BOOT: string, wanted: Found, what: string) {
+  const plugin = await Plugin.start(folder, { main: TEST_MAIN, settings: { BOOT } })
+  try {
+    t.strictSame(await look(plugin), wanted, what)
+    if (!wanted.pools[POOL]) await requestPool(plugin, SUBNET, RANGE)
+    await serves(t, plugin, await look(plugin), what)
+    await empties(t, plugin, what)
+  } finally {
+    await plugin.remove()
+  }
 }
 
 /** The real plugin, started on what is left: it has what it must have, serves, and can be emptied. */
