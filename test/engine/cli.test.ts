@@ -55,6 +55,13 @@ await onOldestAndNewest(async (t, suite) => {
     t.match(await failure(berth(['ponds'])), /exit 2: error: unknown command 'ponds'/)
   })
 
+  await t.test('it asks at a terminal, and not where there is none', async t => {
+    t.match(await failure(berth(['recover'])), /exit 2: berth: There is no terminal/)
+    const atTerminal = 'script --quiet --return --command "$0 recover" /dev/null <<<no || true'
+    const shown = await onHost(engine, ['bash', '-c', atTerminal, wrapper])
+    t.match(shown, /Type "yes" to go on: [^]*Nothing was done/)
+  })
+
   await t.test('it finds the state wherever the plugin keeps it', async t => {
     await engine.docker(['rm', '--force', 'web'])
     await engine.docker(['network', 'rm', 'lan'])
@@ -76,7 +83,7 @@ await onOldestAndNewest(async (t, suite) => {
   })
 })
 
-async function onHost(engine: Engine, command: readonly string[], options: RunOptions) {
+async function onHost(engine: Engine, command: readonly string[], options: RunOptions = {}) {
   const env = { DOCKER: tool(engine.suite, 'docker'), ...options.env }
   return await engine.host.run(command, { ...options, env })
 }
