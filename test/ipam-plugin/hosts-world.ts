@@ -102,7 +102,7 @@ export class HostsWorld {
     const folder = await mkdtemp(join(tmpdir(), 'berth-'))
     const world = new HostsWorld(folder, await LevelDatabase.open(join(folder, 'store')))
     t.teardown(async () => {
-      for (const id of [...world.#running.keys()]) await world.stop(id)
+      for (const id of world.#running.keys()) await world.stop(id)
       await world.#database.close()
       await rm(folder, { recursive: true, force: true })
     })

@@ -186,7 +186,7 @@ await t.test(
     const [one, two] = [await world.host('host-1'), await world.host('host-2')]
     const pool = await two.requestPool('192.0.2.0/29')
     await one.requestPool('192.0.2.0/29')
-    const [lost = '', back = ''] = [await two.endpoint(pool), await two.endpoint(pool)]
+    const [lost, back] = [await two.endpoint(pool), await two.endpoint(pool)]
     await evict(one, 'host-2', true)
     t.equal(await one.endpoint(pool, lost), lost, 'it may be given now')
     t.equal(await refusal(two.endpoint(pool)), 'not-ready')

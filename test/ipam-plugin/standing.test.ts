@@ -156,12 +156,14 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
       { ...found, host: { ...fenced, recovery: { id: 'q', phase: 'fenced' } }, gate },
       recovering,
     ],
+    ['was evicted out of it', notes, { ...found, host: evicted, gate }, recovering],
     [
-      'was evicted out of it',
+      'was evicted behind its first steps',
       notes,
-      { ...found, host: { ...fenced, evicted: true }, gate },
+      { ...found, host: { ...cleaned, nonce: 'of an eviction', evicted: true }, gate },
       recovering,
     ],
+  ],
   ],
   'a host that kept its state for itself': [
     [
