@@ -8,7 +8,7 @@ export function table(
 ): string {
   const lines = [headings, ...rows].map(line => line.map(cell => cell || NOTHING))
   const widths = headings.map((_, column) =>
-    Math.max(...lines.map(line => widthOf(line[column] ?? ''))),
+    lines.reduce((widest, line) => Math.max(widest, widthOf(line[column] ?? '')), 0),
   )
   return lines
     .map(line => line.map((cell, column) => pad(cell, widths[column] ?? 0)).join(GAP))

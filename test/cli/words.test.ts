@@ -18,6 +18,12 @@ await t.test('table() aligns columns by what is seen, and ends lines without bla
   t.end()
 })
 
+await t.test('table() takes as many rows as there are addresses', t => {
+  const rows = Array.from({ length: 300_000 }, (_, i) => [String(i)])
+  t.equal(table(['N'], rows).length, 2 + rows.join('\n').length + 1)
+  t.end()
+})
+
 await t.test('ago() is coarse, and takes the future of another clock for now', t => {
   const now = Date.parse('2026-01-02T00:00:00Z')
   for (const [iso, text] of [
