@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DefaultPool } from '../../ipam-plugin/automatic-pools.ts'
 import { ipamMethods } from '../../ipam-plugin/driver.ts'
 import type { Host } from '../../ipam-plugin/host.ts'
@@ -107,10 +108,12 @@ export class DriverWorld {
 
   async release(PoolID: string, Address: string): Promise<void> {
     await this.call('ReleaseAddress', { PoolID, Address })
+    await this.#doneBehind(PoolID, 'address')
   }
 
   async releasePool(PoolID: string): Promise<void> {
     await this.call('ReleasePool', { PoolID })
+    await this.#doneBehind(PoolID, 'pool')
   }
 
   /** What the plugin does every two seconds. */
@@ -122,6 +125,22 @@ export class DriverWorld {
   async inState(state: string): Promise<string[]> {
     const rows = await this.view<{ addresses: Row[] }>('/v1/addresses')
     return rows.addresses.filter(row => row.state === state).map(row => row.address)
+  }
+
+  /** A busy machine answers before an address is released, or a pool without addresses is left: then it waits for that. */
+  async #doneBehind(id: string, what: 'address' | 'pool'): Promise<void> {
+    const { pools, journal } = this.#ipam
+    const isLeaving = () =>
+      pools.all().some(({ pool, entry }) => pool.id === id && entry.state === 'leaving')
+    for (;;) {
+      const states: string[] = []
+      for await (const [, entry] of journal.addresses())
+        if (entry.pool === id) states.push(entry.state)
+      const isLate =
+        what === 'address' ? states.includes('releasing') : states.length === 0 && isLeaving()
+      if (!isLate) return
+      await sleep(5)
+    }
   }
 
   async view<T extends object>(path: `/${string}`): Promise<T> {

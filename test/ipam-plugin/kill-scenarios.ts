@@ -24,6 +24,8 @@ export type Scenario = {
   readonly pointOfNoReturn: RegExp
   /** Whether it claims an address: then there is one step at which it may be kept unheard, and no more. */
   readonly claims?: true
+  /** Answered after a moment, though it is not done yet: then the answer may come before the kill. */
+  readonly answersEarly?: true
   /** What the call changes, where it takes effect; `idle` also stands for "no record". */
   readonly changes: Found
   /** What there is instead where it does not. */
@@ -74,6 +76,7 @@ export const SCENARIOS: readonly Scenario[] = [
     before: plugin => requestEndpoint(plugin, '192.0.2.2'),
     act: plugin => plugin.call('ReleaseAddress', { PoolID: POOL, Address: '192.0.2.2' }),
     pointOfNoReturn: /^journal\.writeAddress .*"releasing"/,
+    answersEarly: true,
     changes: { ...none, addresses: { '192.0.2.2': 'idle' } },
     stays: { ...none, addresses: { '192.0.2.2': 'used' } },
   },
@@ -109,6 +112,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     act: plugin => plugin.call('ReleasePool', { PoolID: OTHER_POOL }),
     pointOfNoReturn: /^journal\.writePool .*"leaving"/,
+    answersEarly: true,
     changes: { ...none, addresses: { '198.51.100.6': 'idle' } },
     stays: { pools: { [OTHER_POOL]: 1 }, addresses: { '198.51.100.6': 'shared' } },
   },
@@ -117,6 +121,7 @@ export const SCENARIOS: readonly Scenario[] = [
     before: nothing,
     act: plugin => plugin.call('ReleasePool', { PoolID: POOL }),
     pointOfNoReturn: /^journal\.writePool .*"leaving"/,
+    answersEarly: true,
     changes: { ...none, pools: { [POOL]: 0 } },
     stays: { ...none, pools: { [POOL]: 1 } },
   },

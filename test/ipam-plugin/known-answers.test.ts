@@ -100,6 +100,7 @@ await t.test('uses but the first and the last are counted here alone', async t =
   await host.releasePool(pool)
   t.strictSame(host.store.calls, [])
   await host.releasePool(pool)
+  await host.tend()
   t.ok(commits(host) > 0, 'the last one leaves the pool')
   t.strictSame(await host.ask('GET /v1/pools'), { pools: [] })
 })

@@ -164,7 +164,6 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
       recovering,
     ],
   ],
-  ],
   'a host that kept its state for itself': [
     [
       'finds it again',
