@@ -19,6 +19,30 @@ await t.test('a /29 is counted through in order, and then it is full', async t =
   t.strictSame(await world.takeAll(), ['.9', '.10', '.11', '.12', '.13', '.14'])
 })
 
+await t.test('where hosts share a pool, each begins at its own place, always the same', async t => {
+  const { store, pool } = await openPool(t, '192.0.2.0/24')
+  const first = async (origin: string) =>
+    (await new Candidates(store, pool, () => false, origin).next())?.value
+  const found = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(first))
+  t.equal(new Set(found).size, 5, found.join(' '))
+  t.equal(await first('a'), found[0])
+})
+
+await t.test('from wherever it begins, it comes round to all', async t => {
+  const { store, pool } = await openPool(t, '192.0.2.0/28', { range: '192.0.2.8/29' })
+  const all = ['.8', '.9', '.10', '.11', '.12', '.13', '.14']
+  const firsts = new Set<string | undefined>()
+  for (const origin of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    const taken = new Set<string>()
+    const candidates = new Candidates(store, pool, key => taken.has(key), origin)
+    const found = await takeFrom(candidates, taken, pool)
+    firsts.add(found[0])
+    const at = all.indexOf(found[0] ?? '')
+    t.strictSame(found, [...all.slice(at), ...all.slice(0, at)], `from ${found[0]}, in order`)
+  }
+  t.ok(firsts.size > 1)
+})
+
 await t.test('pools of one or two addresses have them all', async t => {
   for (const [subnet, all] of [
     ['192.0.2.8/30', ['.9', '.10']],
@@ -206,13 +230,10 @@ type PoolWish = {
   readonly range?: string
   readonly exclude?: readonly string[]
   readonly isTaken?: (key: string) => boolean
-  /** Which host looks, of several. */
-  readonly origin?: string
 }
 
 async function openPool(t: Test, subnet: string, wish: PoolWish = {}): Promise<PoolWorld> {
   const store = await openStore(t)
-  const { family } = parseSubnet(subnet)
   const range = wish.range === undefined ? undefined : parseSubnet(wish.range)
   const pool = makePool('lan', parseSubnet(subnet), range)
   const taken = new Set<string>()
@@ -225,23 +246,9 @@ async function openPool(t: Test, subnet: string, wish: PoolWish = {}): Promise<P
   const exclude = async (exclusions: readonly string[]) =>
     await put(store, poolKey('lan', pool.subnet), specWith(pool, exclusions))
   await exclude(wish.exclude ?? [])
-  const candidates = new Candidates(
-    store,
-    pool,
-    wish.isTaken ?? (key => taken.has(key)),
-    wish.origin,
-  )
-  const take = async (count: number) => {
-    const got: string[] = []
-    while (got.length < count) {
-      const candidate = await candidates.next()
-      if (!candidate) break
-      const address = { family, value: candidate.value }
-      taken.add(addressKey('lan', address))
-      got.push(formatAddress(address).replace(/^192\.0\.2/, ''))
-    }
-    return got
-  }
+  const isTaken = wish.isTaken ?? (key => taken.has(key))
+  const candidates = new Candidates(store, pool, isTaken, undefined)
+  const take = async (count: number) => await takeFrom(candidates, taken, pool, count)
   return {
     store,
     pool,
@@ -253,6 +260,23 @@ async function openPool(t: Test, subnet: string, wish: PoolWish = {}): Promise<P
     take,
     takeAll: () => take(Infinity),
   }
+}
+
+async function takeFrom(
+  candidates: Candidates,
+  taken: Set<string>,
+  { subnet }: Pool,
+  count = Infinity,
+): Promise<string[]> {
+  const got: string[] = []
+  while (got.length < count) {
+    const candidate = await candidates.next()
+    if (!candidate) break
+    const address = { family: subnet.family, value: candidate.value }
+    taken.add(addressKey('lan', address))
+    got.push(formatAddress(address).replace(/^192\.0\.2/, ''))
+  }
+  return got
 }
 
 function specWith({ id }: Pool, exclude: readonly string[]): string {

@@ -5,6 +5,8 @@ import {
   readAddress,
   readHost,
   readPool,
+  readRecovery,
+  readSeen,
   readSegment,
   write,
 } from '../../ipam-plugin/records.ts'
@@ -49,7 +51,18 @@ await t.test('what is written is read back', t => {
   t.strictSame(readPool(entry(write(plain))), plain)
   t.strictSame(readSegment(entry('{"subnets":["192.0.2.0/29"]}')), { subnets: ['192.0.2.0/29'] })
   const host = { name: 'rack1', generation: 2, nonce: 'n' }
-  t.strictSame(readHost(entry(write(host))), host)
+  for (const more of [
+    {},
+    { evicted: true },
+    { machine: { product: 'p', macs: ['02:42:0a:01:02:03'] } },
+    { recovery: { id: 'r', phase: 'cleaned' } },
+  ] as const) {
+    t.strictSame(readHost(entry(write({ ...host, ...more }))), { ...host, ...more })
+  }
+  const seen = { nonce: 'n', beat: 7, at: 1_762_000_000_000, version: '0.1.0' }
+  t.strictSame(readSeen(entry(write(seen))), seen)
+  const recovery = { id: 'r', open: true, by: 'rack1', since: '2026-11-02T10:00:00.000Z' }
+  t.strictSame(readRecovery(entry(write(recovery))), recovery)
   t.end()
 })
 
@@ -58,6 +71,8 @@ await t.test('nothing read is nothing', t => {
   t.equal(readPool(undefined), undefined)
   t.equal(readSegment(undefined), undefined)
   t.equal(readHost(undefined), undefined)
+  t.equal(readSeen(undefined), undefined)
+  t.equal(readRecovery(undefined), undefined)
   t.end()
 })
 
@@ -74,6 +89,8 @@ await t.test('a value that is no such record is an error that names its key', t 
   t.throws(() => readPool(entry('{"aux":[]}')), { message: /v1\/x/ })
   t.throws(() => readSegment(entry('{"subnets":"192.0.2.0/29"}')), { message: /v1\/x/ })
   t.throws(() => readHost(entry('{"name":"rack1","nonce":"n"}')), { message: /v1\/x/ })
+  t.throws(() => readSeen(entry('{"nonce":"n","beat":"7"}')), { message: /v1\/x/ })
+  t.throws(() => readRecovery(entry('{"id":"r"}')), { message: /v1\/x/ })
   t.end()
 })
 
