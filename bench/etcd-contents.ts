@@ -1,7 +1,7 @@
 import { formatAddress } from '../ipam-plugin/addresses.ts'
 import { addressesOf, addressKey, addressOfKey, endOf } from '../ipam-plugin/keys.ts'
 import { readAddress } from '../ipam-plugin/records.ts'
-import { EtcdStore } from '../shared/etcd-store.ts'
+import type { Revision } from '../shared/store.ts'
 import { EtcdClient, put } from './etcd-client.ts'
 import type { Ledger } from './ledger.ts'
 import { USED } from './record.ts'
@@ -46,13 +46,7 @@ export async function audit(
   ledger: Ledger,
   others: ReadonlySet<string> = new Set(),
 ): Promise<void> {
-  const store = new EtcdStore({ endpoints: [url], prefix: PREFIX })
-  const from = addressesOf(segment)
-  const entries = await store.list(from, endOf(from), Number.MAX_SAFE_INTEGER)
-  await store.close()
-  const used = entries
-    .filter(entry => readAddress(entry).state === 'used')
-    .map(({ key }) => formatAddress(addressOfKey(key)))
+  const used = await usedIn(url, segment)
   const mine = new Set(used.filter(address => !others.has(address)))
   for (const address of mine) {
     if (!ledger.held.has(address))
@@ -62,6 +56,22 @@ export async function audit(
     if (!mine.has(address))
       ledger.failed(new Error(`${address} was answered, but etcd does not hold it`))
   }
+}
+
+async function usedIn(url: string, segment: string): Promise<string[]> {
+  const prefix = `${PREFIX}/${addressesOf(segment)}`
+  const etcd = await EtcdClient.open(url)
+  const range = { key: Buffer.from(prefix), range_end: Buffer.from(endOf(prefix)) }
+  const { kvs } = await etcd.range(range)
+  etcd.close()
+  return kvs
+    .map(({ key, value, mod_revision }) => ({
+      key: key.toString(),
+      value: value.toString(),
+      revision: mod_revision as Revision,
+    }))
+    .filter(entry => readAddress(entry).state === 'used')
+    .map(({ key }) => formatAddress(addressOfKey(key)))
 }
 
 function shuffled<T>(values: readonly T[]): T[] {
