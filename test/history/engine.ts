@@ -67,7 +67,7 @@ export class Engine {
    * anything is asked for, since then it might be told to just that endpoint.
    */
   async releaseStale(pick: number): Promise<void> {
-    await this.#gate.aloneOrNot(async () => {
+    await this.#gate.alone(async () => {
       const stale = this.#released[Math.floor(pick * this.#released.length)]
       if (!stale || this.#held.has(stale.address)) return
       const asked: Asked = { do: 'release', address: stale.address }
@@ -143,15 +143,12 @@ export class Engine {
     const boot = this.#boots
     const giveUp = performance.now() + GIVE_UP_MS
     for (;;) {
-      const sent = this.#recorder.now()
+      const end = this.#recorder.call({ host: this.host, pool: pool.id, asked })
       const answer = await this.#attempt(method, text, hangUpMs)
-      const ended = this.#recorder.now()
       const outcome = boot === this.#boots ? answer : GONE
-      if (answer && outcome) {
-        this.#recorder.call({ host: this.host, pool: pool.id, sent, ended, asked, outcome })
-      }
+      end(answer && outcome)
       if (outcome) return outcome
-      if (ended > giveUp) throw new Error(`Nothing listens on ${this.host}`)
+      if (performance.now() > giveUp) throw new Error(`Nothing listens on ${this.host}`)
       await sleep(AGAIN_AFTER_MS)
     }
   }

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
 /** Many may pass at once, or one alone. */
 export class Gate {
   #inside = 0
@@ -13,14 +15,19 @@ export class Gate {
     }
   }
 
-  /** Does the job while nobody else is inside, if nobody is just now. */
-  async aloneOrNot(job: () => Promise<unknown>): Promise<void> {
-    if (this.#inside > 0 || this.#alone) return
-    this.#alone = job()
+  /** Waits until all are gone who are inside, while nobody else comes in. */
+  async alone<T>(job: () => Promise<T>): Promise<T> {
+    while (this.#alone) await this.#alone.catch(() => undefined)
+    const running = this.#empty().then(job)
+    this.#alone = running
     try {
-      await this.#alone
+      return await running
     } finally {
       this.#alone = undefined
     }
+  }
+
+  async #empty(): Promise<void> {
+    while (this.#inside > 0) await sleep(2)
   }
 }

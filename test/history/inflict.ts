@@ -23,15 +23,25 @@ export async function inflict(world: World, fault: Fault): Promise<void> {
       return await restore(world, fault)
     case 'evict':
       return await evict(world, world.host(fault.host), fault)
-    default:
-      return await inflictOnHost(world, world.host(fault.host), fault)
+    case 'kill':
+    case 'reboot':
+    case 'stop':
+    case 'clock':
+      return await inflictOnProcess(world, world.host(fault.host), fault)
+    case 'cut':
+    case 'delay':
+    case 'late':
+    case 'strand':
+    case 'partition':
+      return await inflictOnNetwork(world.host(fault.host), fault)
   }
 }
 
-type OnHost = Exclude<Fault, { readonly do: 'leader' | 'etcd' | 'restore' | 'evict' }>
+type OfProcess = Extract<Fault, { readonly do: 'kill' | 'reboot' | 'stop' | 'clock' }>
+type OfNetwork = Extract<Fault, { readonly do: 'cut' | 'delay' | 'late' | 'strand' | 'partition' }>
 
-async function inflictOnHost(world: World, host: Host, fault: OnHost): Promise<void> {
-  const { instance, wire } = host
+async function inflictOnProcess(world: World, host: Host, fault: OfProcess): Promise<void> {
+  const { instance } = host
   switch (fault.do) {
     case 'kill':
       await instance.kill()
@@ -49,6 +59,11 @@ async function inflictOnHost(world: World, host: Host, fault: OnHost): Promise<v
       instance.shiftClock(fault.byMs)
       await sleep(fault.forMs)
       return instance.shiftClock(0)
+  }
+}
+
+async function inflictOnNetwork({ wire }: Host, fault: OfNetwork): Promise<void> {
+  switch (fault.do) {
     case 'cut':
       return wire.cut()
     case 'delay':
@@ -59,7 +74,8 @@ async function inflictOnHost(world: World, host: Host, fault: OnHost): Promise<v
       break
     case 'strand':
       wire.strand()
-      break
+      await sleep(fault.forMs)
+      return wire.land()
     case 'partition':
       await wire.partition()
       break
@@ -74,9 +90,9 @@ async function inflictOnHost(world: World, host: Host, fault: OnHost): Promise<v
  */
 async function evict(world: World, host: Host, { dead, forMs }: Fault & { do: 'evict' }) {
   if (dead) await world.powerOff(host)
-  const at = world.recorder.now()
+  const end = world.recorder.lasting({ is: 'evicted', host: host.name })
   await carryOutEviction(world, host)
-  world.recorder.event({ is: 'evicted', host: host.name, at, until: world.recorder.now() })
+  end()
   if (dead) {
     await sleep(forMs)
     return await host.instance.start()

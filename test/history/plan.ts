@@ -26,7 +26,9 @@ export type Restore = Timed & {
 }
 
 type Timed = { readonly at: number; readonly forMs: number }
-type OnHost<Kind extends string> = Timed & { readonly do: Kind; readonly host: string }
+type OnHost<Kind> = Kind extends string
+  ? Timed & { readonly do: Kind; readonly host: string }
+  : never
 export type FaultKind = Fault['do']
 
 /** How long a fault of each kind lasts, at least and at most. Instances give up after less than two seconds. */
@@ -36,7 +38,7 @@ const LASTS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   reboot: [500, 3000],
   cut: [0, 0],
   late: [1500, 5000],
-  strand: [2000, 5000],
+  strand: [1500, 2500],
   partition: [2000, 6000],
   delay: [1000, 4000],
   clock: [2000, 8000],
@@ -52,7 +54,7 @@ const OF_PROCESS: readonly FaultKind[] = ['kill', 'stop', 'reboot', 'evict', 'cl
 const OF_STORE: readonly FaultKind[] = ['leader', 'etcd', 'restore']
 const EVERY_MS = 1800
 /** A restored etcd comes when the run is this far. */
-const RESTORE_AFTER = 0.65
+const RESTORE_AFTER = 0.75
 /** Every host gives a sign of life in this time: of a younger snapshot of the same cluster nobody could tell. */
 const BEATEN_MS = 34_000
 /** What comes next at the same place waits until a host, or etcd, is itself again. */
@@ -118,7 +120,13 @@ function fault(kind: FaultKind, host: string, timed: Timed, random: Random): Fau
       return { do: kind, host, ...timed, byMs: random.pick([-1, 1]) * random.between(1e3, 864e5) }
     case 'evict':
       return { do: kind, host, ...timed, dead: random.chance(0.5) }
-    default:
+    case 'kill':
+    case 'stop':
+    case 'reboot':
+    case 'cut':
+    case 'late':
+    case 'strand':
+    case 'partition':
       return { do: kind, host, ...timed }
   }
 }

@@ -13,8 +13,8 @@ export type PoolPlan = PoolRules & {
 }
 
 /** So small that the hosts meet, and reuse what others just released. */
-const CROWDED = pool('10.61.0.0/26', '', {
-  exclude: ['10.61.0.50-10.61.0.55', '10.61.0.60/30'],
+const CROWDED = pool('10.61.0.0/27', '', {
+  exclude: ['10.61.0.15-10.61.0.17', '10.61.0.28/31'],
   gateway: '10.61.0.1',
   aux: ['10.61.0.2'],
   cooldown: '0s',

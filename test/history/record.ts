@@ -80,10 +80,14 @@ export type UsedSight = {
   readonly mac: string | undefined
 }
 
-/** Writes a history while it happens. */
+type Lasting = Extract<Event, { readonly until: number }>
+type Begun<T extends Lasting> = T extends Lasting ? Omit<T, 'at' | 'until'> : never
+
+/** Writes a history while it happens; what is still under way is in it as that. */
 export class Recorder {
   readonly #pools: readonly PoolRules[]
   readonly #calls: Call[] = []
+  readonly #open = new Set<Call>()
   readonly #events: Event[] = []
   readonly #sights: Sight[] = []
 
@@ -95,12 +99,26 @@ export class Recorder {
     return performance.now()
   }
 
-  call(call: Call): void {
-    this.#calls.push(call)
+  /** @returns what ends the call; undefined: it could not be delivered, and is none */
+  call(asked: Omit<Call, 'sent' | 'ended' | 'outcome'>): (outcome: Outcome | undefined) => void {
+    const outcome = { is: 'unknown', why: 'still under way' } as const
+    const open: Call = { ...asked, sent: this.now(), ended: Infinity, outcome }
+    this.#open.add(open)
+    return outcome => {
+      this.#open.delete(open)
+      if (outcome) this.#calls.push({ ...open, ended: this.now(), outcome })
+    }
   }
 
-  event(event: Event): void {
+  event(event: Exclude<Event, Lasting>): void {
     this.#events.push(event)
+  }
+
+  /** @returns what ends it */
+  lasting(event: Begun<Lasting>): () => void {
+    const at = this.now()
+    const i = this.#events.push({ ...event, at, until: Infinity }) - 1
+    return () => (this.#events[i] = { ...event, at, until: this.now() })
   }
 
   sight(sight: Sight): void {
@@ -110,9 +128,9 @@ export class Recorder {
   get history(): History {
     return {
       pools: this.#pools,
-      calls: this.#calls,
-      events: this.#events,
-      sights: this.#sights,
+      calls: [...this.#calls, ...this.#open],
+      events: [...this.#events],
+      sights: [...this.#sights],
     }
   }
 }

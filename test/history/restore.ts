@@ -8,7 +8,7 @@ const RECOVERED_WITHIN_MS = 90_000
 /** etcd is set back; then the operator says `recover`, and every host tells what it lost. */
 export async function restore(world: World, { token }: Restore): Promise<void> {
   const { recorder, etcd, hosts } = world
-  const at = recorder.now()
+  const end = recorder.lasting({ is: 'restored' })
   await etcd.restore(world.snapshot, token)
   const deadline = performance.now() + RECOVERED_WITHIN_MS
   await until(deadline, 'begin', async () => {
@@ -27,7 +27,7 @@ export async function restore(world: World, { token }: Restore): Promise<void> {
       return addresses !== undefined
     })
   }
-  recorder.event({ is: 'restored', at, until: recorder.now() })
+  end()
 }
 
 async function until(deadline: number, what: string, isSo: () => Promise<boolean>): Promise<void> {

@@ -26,7 +26,7 @@ export function* stepsOf(seed: number, host: number, lane: number): Generator<St
     yield {
       do: networks
         ? random.pick(['network', 'rebuild'])
-        : what < 0.09
+        : what < 0.12
           ? 'stale'
           : random.pick(['start', 'stop']),
       afterMs: random.between(0, 60),

@@ -1,8 +1,8 @@
 import type { Member } from '../etcd/etcd.ts'
 import { Proxy } from '../etcd/proxy.ts'
 
-/** Longer than any call waits for its answer: by then its caller has asked another member, and gone on. */
-const STRANDED_MS = 3000
+/** Long enough for whoever asked to have given up, and settled what it did not know. */
+const STRANDED_MS = 6000
 
 /** All ways of one host to etcd: a proxy in front of each member. */
 export class Wire {
@@ -41,14 +41,18 @@ export class Wire {
     for (const proxy of this.#proxies) proxy.delay({ requestMs: ms, answerMs: ms })
   }
 
-  /** Requests arrive; the answers do not, before all is well again. */
+  /** Requests to all members but one arrive, and their answers do not, before all is well again. */
   async answerLate(): Promise<void> {
-    await this.#each(async proxy => await proxy.holdAnswers())
+    await Promise.all(this.#proxies.slice(0, -1).map(async proxy => await proxy.holdAnswers()))
   }
 
-  /** Requests to all members but one arrive long after everybody has given them up. */
+  /** What is asked until `land` arrives long after everybody has given it up; what is asked then arrives before it. */
   strand(): void {
-    for (const proxy of this.#proxies.slice(0, -1)) proxy.delay({ requestMs: STRANDED_MS })
+    for (const proxy of this.#proxies) proxy.delay({ requestMs: STRANDED_MS })
+  }
+
+  land(): void {
+    for (const proxy of this.#proxies) proxy.delay({})
   }
 
   close(): void {
