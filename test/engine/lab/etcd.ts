@@ -38,6 +38,11 @@ export class EtcdCluster {
   /** Starts the members of these hosts, with the data they had; ends when the cluster serves all of them. */
   async startOn(hosts: readonly Host[]): Promise<void> {
     await Promise.all(hosts.map(host => this.#start(host)))
+    await this.untilServed(hosts)
+  }
+
+  /** Ends when these members have a leader: when one is lost, the others choose another in a second or two. */
+  async untilServed(hosts: readonly Host[]): Promise<void> {
     await Promise.all(hosts.map(host => untilServed(host)))
   }
 
@@ -73,6 +78,8 @@ export class EtcdCluster {
       `--listen-peer-urls=${url(host, PEERS)}`,
       `--initial-advertise-peer-urls=${url(host, PEERS)}`,
       `--initial-cluster=${peers.join(',')}`,
+      // A member that comes back does not depose the leader.
+      '--pre-vote',
       '--logger=zap',
       '--log-level=warn',
     ])
