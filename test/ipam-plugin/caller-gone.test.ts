@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { t as file } from 'tap'
 import type { Test } from 'tap'
 import { GATEWAY, MAC } from './driver-world.ts'
@@ -8,6 +9,7 @@ file.setTimeout(180_000)
 file.jobs = 3
 
 const SLOW_MS = 400
+const SOON_MS = 10_000
 /** Well inside the commit: after the request has arrived, before its answer is ready. */
 const HANG_UP_MS = 150
 
@@ -30,6 +32,7 @@ void file.test('a first use of a pool whose caller hung up is undone', async t =
   const plugin = await slowPlugin(t)
   const body = poolRequest('198.51.100.0/24', '')
   await hangUp(t, plugin, 'RequestPool', body, 'caller-gone')
+  await soon(async () => Object.keys(await networks(plugin)).length === 1)
   t.strictSame(await networks(plugin), { [POOL]: 1 })
   t.equal((await requestPool(plugin, '198.51.100.0/25', '')).status, 200, 'its place is free')
 })
@@ -55,6 +58,7 @@ void file.test(
 void file.test('a release whose caller hung up is carried out', async t => {
   const plugin = await slowPlugin(t)
   await hangUp(t, plugin, 'ReleaseAddress', { PoolID: POOL, Address: HELD }, 'ok')
+  await soon(async () => (await states(plugin))[HELD] === 'idle')
   t.strictSame(await states(plugin), { [HELD]: 'idle' })
 })
 
@@ -113,6 +117,14 @@ function endpoint(Address: string) {
 
 function poolRequest(Pool: string, SubPool: string) {
   return { AddressSpace: 'berth', Pool, SubPool, Options: {}, V6: false }
+}
+
+/** Waits for what goes on behind the answer of a release. */
+async function soon(isDone: () => Promise<boolean>): Promise<void> {
+  for (const started = performance.now(); performance.now() - started < SOON_MS;) {
+    if (await isDone()) return
+    await sleep(20)
+  }
 }
 
 /** How many requests for an address the log has. */

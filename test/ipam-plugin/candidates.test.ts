@@ -14,6 +14,8 @@ import { openStore, put } from '../shared/open-store.ts'
 const shared: AddressRecord = { state: 'shared', pools: [] }
 const resting = (ms: number): AddressRecord => ({ state: 'idle', until: Date.now() + ms })
 
+t.setTimeout(180_000)
+
 await t.test('a /29 is counted through in order, and then it is full', async t => {
   const world = await openPool(t, '192.0.2.8/29')
   t.strictSame(await world.takeAll(), ['.9', '.10', '.11', '.12', '.13', '.14'])

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Level } from 'level'
 import t from 'tap'
 import type { Test } from 'tap'
-import type { AddressEntry } from '../../ipam-plugin/journal.ts'
+import type { AddressEntry, PoolEntry } from '../../ipam-plugin/journal.ts'
 import { LevelJournal } from '../../ipam-plugin/level-journal.ts'
 import type { PoolId } from '../../ipam-plugin/pool-id.ts'
 import { LevelDatabase } from '../../shared/level-database.ts'
@@ -292,10 +292,19 @@ await t.test('a file that cannot be written to the database at the start stays',
 
 await t.test('an entry of a pool is synced, and kept apart from addresses', async t => {
   const world = await open(t, t.testdir())
-  const [id, pool] = ['lan~192.0.2.0/24~-' as PoolId, { state: 'joined', count: 2, cooldownMs: 5 }]
+  const id = 'lan~192.0.2.0/24~-' as PoolId
+  const pool: PoolEntry = {
+    state: 'joined',
+    count: 2,
+    cooldownMs: 5,
+    exclude: ['192.0.2.9'],
+    automatic: false,
+    gateway: { address: '192.0.2.1', by: 'rack1' },
+    aux: ['192.0.2.2'],
+  }
   // oxlint-disable-next-line typescript/unbound-method -- capture() calls it on what it was called on
   const batches = t.capture(Level.prototype, 'batch', Level.prototype.batch)
-  await world.journal.writePool(id, pool as never)
+  await world.journal.writePool(id, pool)
   t.match(batches()[0]?.args, [{}, { sync: true }])
   const again = await open(t, killed(t, world))
   t.strictSame([await again.journal.pools(), await entries(again)], [[[id, pool]], {}])

@@ -22,20 +22,23 @@ await t.test('what lies before and behind is left out', async t => {
   t.strictSame(await keysBetween(store, 'c', 'b'), [])
 })
 
-await t.test('what is written behind the page that was read is seen, and goes unseen before it', async t => {
-  const store = await openStore(t)
-  const keys = Array.from({ length: 1000 }, (_, i) => `a/${String(i).padStart(5, '0')}`)
-  await store.commit({ require: [], write: keys.map(key => ({ put: key, value: '' })) })
-  const found: string[] = []
-  for await (const { key } of entriesBetween(store, 'a/', 'a0')) {
-    if (found.length === 0) {
-      await put(store, 'a/000000', '')
-      await put(store, 'a/1', '')
+await t.test(
+  'what is written behind the page that was read is seen, and goes unseen before it',
+  async t => {
+    const store = await openStore(t)
+    const keys = Array.from({ length: 1000 }, (_, i) => `a/${String(i).padStart(5, '0')}`)
+    await store.commit({ require: [], write: keys.map(key => ({ put: key, value: '' })) })
+    const found: string[] = []
+    for await (const { key } of entriesBetween(store, 'a/', 'a0')) {
+      if (found.length === 0) {
+        await put(store, 'a/000000', '')
+        await put(store, 'a/1', '')
+      }
+      found.push(key)
     }
-    found.push(key)
-  }
-  t.strictSame(found, [...keys, 'a/1'])
-})
+    t.strictSame(found, [...keys, 'a/1'])
+  },
+)
 
 await t.test('whoever has seen enough reads no further', async t => {
   const store = await openStore(t)
