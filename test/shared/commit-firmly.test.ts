@@ -81,11 +81,11 @@ await t.test(
   async t => {
     const store = scripted(unknown)
     const started = performance.now()
-    await t.rejects(commitFirmly(store, transaction, isMine, after(160)), unknown)
+    await t.rejects(commitFirmly(store, transaction, isMine, after(1000)), unknown)
     const took = performance.now() - started
-    t.ok(took >= 150 && took < 1000, `took ${took} ms`)
+    t.ok(took >= 900 && took < 3000, `took ${took} ms: as long as another attempt could begin`)
     const { length } = store.sent
-    t.ok(length >= 2 && length <= 6, `sent ${length} times, not in a hurry`)
+    t.ok(length >= 2 && length <= 20, `sent ${length} times, not in a hurry`)
     await sleep(120)
     t.equal(store.sent.length, length)
   },
