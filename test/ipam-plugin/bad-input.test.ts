@@ -85,7 +85,7 @@ await file.test(
     t.match(plugin.errors, /PLUGIN_SOCKET="ipam\.sock": Must be an absolute path/)
     t.match(plugin.errors, /LOG_LEVEL="loud": Must be one of .*info/)
     t.match(plugin.errors, /DEFAULT_POOLS="10\.0\.0\.1\/8,24": .*10\.0\.0\.0\/8/)
-    t.match(plugin.errors, /ETCD_ENDPOINTS: \"192\.0\.2\.1:2379\" is not an endpoint/)
+    t.match(plugin.errors, /ETCD_ENDPOINTS: "192\.0\.2\.1:2379" is not an endpoint/)
   },
 )
 
