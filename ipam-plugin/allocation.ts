@@ -30,7 +30,11 @@ export async function allocateAny(
   for (;;) {
     if (performance.now() > deadline) throw contended(here.pool)
     const candidate = await here.candidates.next()
-    if (!candidate) throw full(here.pool)
+    if (!candidate) {
+      // An evicted host finds no pool at all.
+      await ipam.registration.refresh()
+      throw full(here.pool)
+    }
     const address = { family: here.pool.subnet.family, value: candidate.value }
     const target = { address, read: candidate.entry }
     const lost = await claims.claim(here, target, endpoint, { caller, deadline })

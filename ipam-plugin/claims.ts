@@ -56,6 +56,8 @@ export class Claims {
   readonly #busy = new Set<string>()
   /** By key, steps for held addresses: a release waits for their end. */
   readonly #steps = new Map<string, Promise<void>>()
+  /** Keys of such steps that ended badly: what they sent may still commit. */
+  readonly #doubtful = new Set<string>()
   /** Entries, by key, of steps that ended badly in this life of the process: they are settled, whatever the journal says. */
   readonly #failed = new Map<string, AddressEntry>()
 
@@ -109,10 +111,13 @@ export class Claims {
     address: Address,
   ): Promise<'released' | 'queued' | 'not-held'> {
     const key = addressKey(pool.segment, address)
-    await this.#steps.get(key)
+    while (this.#steps.has(key)) await this.#steps.get(key)
     const entry = this.#journal.address(key)
     if (!entry || entry.pool !== pool.id || entry.state === 'intent' || this.#busy.has(key)) {
       return 'not-held'
+    }
+    if (this.#doubtful.has(key) || !this.#registration.isIntact) {
+      return await this.#queueRelease(key, entry)
     }
     const delivery = this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
     const late = new AbortController()
@@ -123,6 +128,14 @@ export class Claims {
     late.abort()
     if (outcome === 'released') return outcome
     if (outcome !== 'queued' && !isOutage(outcome.error)) throw outcome.error
+    await this.#journal.sync()
+    return 'queued'
+  }
+
+  /** Delivered when what was sent for the address before is fenced off, and this host is in the store. */
+  async #queueRelease(key: string, entry: AddressEntry): Promise<'queued'> {
+    this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
+    this.#failed.set(key, entry)
     await this.#journal.sync()
     return 'queued'
   }
@@ -144,6 +157,10 @@ export class Claims {
     this.#busy.add(key)
     try {
       await step(entry)
+      this.#doubtful.delete(key)
+    } catch (error) {
+      this.#doubtful.add(key)
+      throw error
     } finally {
       this.#busy.delete(key)
       this.#steps.delete(key)

@@ -50,7 +50,7 @@ export class Eviction {
     const pools = await this.#poolsOf(host, generation, cooldowns)
     const addresses = await this.#releaseAll(host, generation, cooldowns)
     for (const id of pools) {
-      await this.#transactions.leave(parsePoolId(id), { host, before: generation })
+      await this.#transactions.expel(parsePoolId(id), host, generation)
     }
     return { host, name, generation, addresses, pools: pools.length }
   }
@@ -63,9 +63,8 @@ export class Eviction {
       if (!record) throw new Refusal('unknown-host', `There is no host ${host}; see: berth hosts`)
       if (record.evicted) return record
       if (!force) await this.#refuseAlive(host, record.name)
-      const { recovery: _over, ...rest } = record
       const generation = record.generation + 1
-      const evicted = { ...rest, generation, nonce: randomUUID(), evicted: true }
+      const evicted = { ...record, generation, nonce: randomUUID(), evicted: true }
       const value = write(evicted)
       const transaction = { require: [unchanged(key, entry)], write: [{ put: key, value }] }
       const isMine = (current: ReadonlyMap<string, Entry>) => current.get(key)?.value === value

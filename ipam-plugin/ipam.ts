@@ -54,7 +54,9 @@ export async function startIpam(parts: IpamParts): Promise<Ipam> {
   const claims = new Claims(store, journal, registration)
   const isTaken = (key: string) => claims.isUnderWay(key)
   const origin = parts.isShared ? host.id : undefined
-  const pools = new Pools({ store, journal, transactions, shared, defaults, origin, isTaken })
+  const mayLeave = () => !registration.mayHaveOrphans
+  const poolParts = { store, journal, transactions, shared, defaults, origin, isTaken, mayLeave }
+  const pools = new Pools(poolParts)
   const settlement = new Settlement(store, journal, registration, claims)
   const returning = new Returning({ store, journal, registration, claims, pools })
   const recovery = new Recovery(store)

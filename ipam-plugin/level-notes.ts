@@ -8,9 +8,10 @@ const notes: v.Type<Notes> = v.object({
   history: v.string(),
   generation: v.number(),
   nonces: v.array(v.string()),
+  formerNonces: v.array(v.string()),
   beat: v.number(),
   boot: v.string(),
-  recovery: v.string().optional(),
+  recovery: v.object({ id: v.string(), number: v.number() }).optional(),
 })
 
 /** The notes in LevelDB, beside the journal: whoever loses one loses both. */

@@ -12,7 +12,7 @@ import { readPool } from './records.ts'
 import type { Recovery } from './recovery.ts'
 import { Barred } from './registration.ts'
 import type { Registration } from './registration.ts'
-import type { Losses, Returning } from './returning.ts'
+import type { Returning } from './returning.ts'
 import type { Settlement } from './settlement.ts'
 
 /**
@@ -43,6 +43,9 @@ type Parts = {
 }
 
 const WAIT_MS = 1200
+const LOOK_EVERY_MS = 5000
+/** More than twice as long as it takes a live host to look. */
+const GATHER_MS = 12_000
 const WAIT_WHILE_WORKING_MS = 20_000
 
 /**
@@ -54,13 +57,20 @@ export class Membership {
   #state: MemberState = { is: 'starting' }
   #running: Promise<void> | undefined
   #beatAt = 0
+  #lookedAt = 0
+  /** The recovery under way, and when this host learned of it. */
+  #recovery: { readonly id: string; readonly since: number } | undefined
+  #reported: string | undefined
+  /** Why the store could not be reached when it was last asked, although this host serves. */
+  #outage: string | undefined
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
   get state(): MemberState {
-    return this.#state
+    if (!this.#isServing || this.#outage === undefined) return this.#state
+    return { is: 'store-away', reason: this.#outage }
   }
 
   /** Resolves when addresses may be given. @throws {Refusal} `not-ready`, with the reason, within two seconds */
@@ -96,8 +106,10 @@ export class Membership {
       if (!this.#isServing) await this.#enter()
       if (!this.#isServing) return
       if (performance.now() - this.#beatAt >= this.#parts.beatEveryMs) await this.#beat()
+      else if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) await this.#look()
       await settlement.settle(id => pools.cooldownOf(id))
       await pools.leaveEmpty()
+      this.#outage = undefined
     } catch (error) {
       this.#stumble(error)
     }
@@ -115,7 +127,7 @@ export class Membership {
     await settlement.settle(cooldownOf)
     if (standing.is === 'recovering' && !(await this.#recover(standing.id))) return
     if (standing.is === 'returning') report('warn', RETURNING)
-    if (!registration.isReturned) this.#tell(await this.#parts.returning.run())
+    if (!registration.isReturned) await this.#parts.returning.run(this.#tell)
     if (registration.mayHaveOrphans) {
       for (const here of pools.all()) await settlement.releaseOrphans(here)
       await registration.noteOrphansReleased()
@@ -123,12 +135,27 @@ export class Membership {
     await this.#beat()
     registration.open()
     this.#state = { is: 'serving' }
+    this.#reported = undefined
     report('info', 'serving')
   }
 
   async #beat(): Promise<void> {
-    await this.#parts.registration.beat()
+    const { registration } = this.#parts
+    try {
+      await registration.beat()
+    } catch (error) {
+      // Another store would refuse every beat: looking tells.
+      if (isOutage(error)) await registration.refresh()
+      throw error
+    }
     this.#beatAt = performance.now()
+    this.#lookedAt = this.#beatAt
+  }
+
+  /** So that an eviction or a recovery is noticed although nothing is asked of this host. */
+  async #look(): Promise<void> {
+    await this.#parts.registration.refresh()
+    this.#lookedAt = performance.now()
   }
 
   /** This host's next step in a recovery. @returns whether it is over, for all hosts */
@@ -140,14 +167,27 @@ export class Membership {
       await this.#leaveUnknownPools()
       await registration.change(record => ({ ...record, recovery: { id, phase: 'cleaned' } }))
     }
-    if (reached() === 'cleaned' && !(await this.#isAwaited(id, 'cleaned'))) {
-      this.#tell(await returning.run())
+    if (reached() === 'cleaned') {
+      if (this.#isTooEarly(id) || (await this.#isAwaited(id, 'cleaned'))) return false
+      await returning.run(this.#tell)
       await registration.change(record => ({ ...record, recovery: { id, phase: 'reclaimed' } }))
     }
     if (reached() !== 'reclaimed' || (await this.#isAwaited(id, 'reclaimed'))) return false
     await recovery.close(id)
     await registration.change(({ recovery: _over, ...record }) => record)
     return true
+  }
+
+  /**
+   * A live host that the state set back to does not know finds out within this time, and takes part: it cannot be awaited
+   * by name. Measured from when this host learned of the recovery, by its own clock alone.
+   */
+  #isTooEarly(id: string): boolean {
+    if (this.#recovery?.id !== id) this.#recovery = { id, since: performance.now() }
+    const isEarly = performance.now() - this.#recovery.since < GATHER_MS
+    if (isEarly)
+      this.#suspend('A recovery is under way, and waits a moment for hosts that etcd has forgotten')
+    return isEarly
   }
 
   async #isAwaited(id: string, phase: 'cleaned' | 'reclaimed'): Promise<boolean> {
@@ -171,10 +211,7 @@ export class Membership {
     }
   }
 
-  #tell({ pools, addresses }: Losses): void {
-    if (pools.length + addresses.length === 0) return
-    this.#parts.report('error', LOST, { pools, addresses })
-  }
+  readonly #tell = (what: string, why: string) => this.#parts.report('error', LOST, { what, why })
 
   #suspend(reason: string): void {
     this.#to({ is: 'suspended', reason })
@@ -184,6 +221,7 @@ export class Membership {
   #stumble(error: unknown): void {
     if (error instanceof Refusal) return
     const reason = error instanceof Error ? error.message : String(error)
+    if (isOutage(error)) this.#outage = reason
     if (!this.#isServing) {
       this.#to(isOutage(error) ? { is: 'store-away', reason } : { is: 'suspended', reason })
     }
@@ -191,9 +229,9 @@ export class Membership {
   }
 
   #to(state: Extract<MemberState, { reason: string }>): void {
-    const before = this.#state
     this.#state = state
-    if ('reason' in before && before.reason === state.reason) return
+    if (this.#reported === state.reason) return
+    this.#reported = state.reason
     const level = state.is === 'suspended' ? 'error' : 'warn'
     this.#parts.report(level, 'no addresses are given', { reason: state.reason })
   }
@@ -207,4 +245,4 @@ export class Membership {
 const RETURNING =
   'This host was evicted, or comes from another store: it claims its pools and addresses again'
 const LOST =
-  'Lost while this host was away: containers here may use addresses that others have by now. Stop them, and start them again'
+  'Lost while this host was away: a container here may use what others have by now. Stop it, and start it again'

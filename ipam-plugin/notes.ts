@@ -17,10 +17,12 @@ export type Notes = {
   readonly generation: number
   /** Every one that may stand in the host's record; the last is the one written last. */
   readonly nonces: readonly string[]
+  /** Some that stood there before: a store that has one of them was set back. */
+  readonly formerNonces: readonly string[]
   /** The last sign of life that is known to have arrived. */
   readonly beat: number
   /** The boot whose start has released what earlier boots left. */
   readonly boot: string
   /** The last recovery that this host took part in, or found over when it registered. */
-  readonly recovery?: string | undefined
+  readonly recovery?: { readonly id: string; readonly number: number } | undefined
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../shared/refusal.ts'
-import type { CommitResult, Condition, Entry, Store, Transaction, Write } from '../shared/store.ts'
+import type { CommitResult, Condition, Store, Transaction, Write } from '../shared/store.ts'
 import { OutcomeUnknown, unchanged } from '../shared/store.ts'
 import { formatSubnet, parseAddress } from './addresses.ts'
 import type { Subnet } from './addresses.ts'
@@ -73,56 +73,62 @@ export class PoolTransactions {
     })
   }
 
+  /** Ends this host's use of the pool. What no host needs any more goes with it: gateway, aux, the pool itself. */
+  async leave(pool: Pool): Promise<void> {
+    await this.commit(() => this.#leaving(pool, this.#registration.host.id, Infinity))
+  }
+
   /**
-   * Ends a host's use of the pool, this host's where no other is named. What no host needs any more goes with it:
-   * gateway, aux, the pool itself.
+   * Ends another host's use of the pool, if it joined under an older generation than `before`. The operator's word, not
+   * this host's: so it needs no fence.
    *
-   * @param leaver `before`: only if it joined under an older generation than this
+   * @throws {OutcomeUnknown | StoreUnavailable} to be called again
    */
-  async leave(
-    pool: Pool,
-    leaver: { host: string; before: number } = {
-      host: this.#registration.host.id,
-      before: Infinity,
-    },
-  ): Promise<void> {
-    await this.commit(async () => {
-      const poolEntry = await this.#store.get(poolKey(pool.segment, pool.subnet))
-      const before = readPool(poolEntry)
-      const user = before?.users[leaver.host]
-      if (!before || (user && user.generation >= leaver.before))
-        return { require: [], write: [], result: undefined }
-      const record = left(before, leaver.host, pool)
-      const shared = isUsed(record, pool) ? noShared : await this.#unshare(pool, before)
-      const rest = isEmpty(record)
-        ? await this.#removal(pool)
-        : { require: [], write: [putPool(pool, withoutShared(record, shared.gone))] }
-      return {
-        require: [
-          unchanged(poolKey(pool.segment, pool.subnet), poolEntry),
-          ...shared.require,
-          ...rest.require,
-        ],
-        write: [...shared.write, ...rest.write],
-        result: undefined,
-      }
-    })
+  async expel(pool: Pool, host: string, before: number): Promise<void> {
+    for (;;) {
+      const { require, write: writes } = await this.#leaving(pool, host, before)
+      if (writes.length === 0) return
+      if ((await this.#store.commit({ require, write: writes })).committed) return
+    }
   }
 
   /** Commits what `change` makes of the current records under this host's fence, again until it is not lost. */
   async commit<T>(change: () => Promise<Change<T>>): Promise<T> {
     const deadline = AbortSignal.timeout(DEADLINE_MS)
     for (;;) {
+      // Taken before anything is read: what was read without them might be of another store.
+      const fence = this.#registration.conditions()
       const { require, write: writes, result } = await change()
       if (writes.length === 0) return result
-      const fence = this.#registration.condition()
-      const outcome = await this.#attempt({ require: [...require, fence], write: writes }, deadline)
+      const transaction = { require: [...require, ...fence], write: writes }
+      const outcome = await this.#attempt(transaction, deadline)
       if (!outcome) continue
       if (outcome.committed) return result
       if (deadline.aborted)
         throw new Refusal('deadline', 'Too many hosts change this pool at once; try again')
-      if (outcome.current.get(fence.key)?.revision !== revisionOf(fence))
-        await this.#registration.refresh()
+      if (!this.#registration.stillHeld(outcome.current)) await this.#registration.refresh()
+    }
+  }
+
+  async #leaving(pool: Pool, host: string, before: number): Promise<Change<undefined>> {
+    const poolEntry = await this.#store.get(poolKey(pool.segment, pool.subnet))
+    const record = readPool(poolEntry)
+    const user = record?.users[host]
+    if (!record || (user && user.generation >= before))
+      return { require: [], write: [], result: undefined }
+    const rest = left(record, host, pool)
+    const shared = isUsed(rest, pool) ? noShared : await this.#unshare(pool, record)
+    const removal = isEmpty(rest)
+      ? await this.#removal(pool)
+      : { require: [], write: [putPool(pool, withoutShared(rest, shared.gone))] }
+    return {
+      require: [
+        unchanged(poolKey(pool.segment, pool.subnet), poolEntry),
+        ...shared.require,
+        ...removal.require,
+      ],
+      write: [...shared.write, ...removal.write],
+      result: undefined,
     }
   }
 
@@ -209,6 +215,3 @@ const putPool = ({ segment, subnet }: Pool, record: PoolRecord): Write => ({
   put: poolKey(segment, subnet),
   value: write(record),
 })
-
-const revisionOf = (condition: Condition): Entry['revision'] | undefined =>
-  condition.is === 'at' ? condition.revision : undefined

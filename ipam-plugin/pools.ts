@@ -45,6 +45,8 @@ type Parts = {
   /** Where this host begins to look for free addresses; undefined: at the start of the range. */
   readonly origin: string | undefined
   readonly isTaken: (key: string) => boolean
+  /** Whether all that earlier boots left is known: a pool is not left before. */
+  readonly mayLeave: () => boolean
 }
 
 /** The engine is answered after this time; what is left to do is in the journal. */
@@ -93,15 +95,19 @@ export class Pools {
    * @throws {Refusal}
    */
   async request(order: PoolOrder, serving: () => Promise<void>): Promise<Pool> {
-    if (order.pool)
-      return await this.#use({ ...order, pool: order.pool, automatic: false }, serving)
+    if (order.pool) {
+      const request = { ...order, pool: order.pool, automatic: false }
+      // Not in the pool's turn: who brings this host back into its pools waits for that.
+      if (!this.#isKnown(request)) await serving()
+      return await this.#use(request)
+    }
     await serving()
     const { transactions, defaults } = this.#parts
     for (;;) {
       const taken = (await transactions.subnets(order.segment)).map(parseSubnet)
       const pool = makePool(order.segment, chooseSubnet(defaults, taken, order.family), undefined)
       try {
-        return await this.#use({ ...order, pool, automatic: true }, serving)
+        return await this.#use({ ...order, pool, automatic: true })
       } catch (error) {
         const lost =
           error instanceof Refusal && ['pool-overlaps', 'pool-conflict'].includes(error.code)
@@ -170,8 +176,10 @@ export class Pools {
    *
    * @returns why it is lost
    */
-  async rejoin({ pool, entry }: HostPool): Promise<Refusal | undefined> {
+  async rejoin({ pool }: HostPool): Promise<Refusal | undefined> {
     return await this.#inOrder(pool, async () => {
+      const entry = this.#pools.get(pool.id)?.entry
+      if (entry?.state !== 'joined' && entry?.state !== 'lost') return undefined
       try {
         const { shared, transactions } = this.#parts
         const { exclude, automatic, gateway, aux, cooldownMs: cooldownIfNew } = entry
@@ -190,18 +198,23 @@ export class Pools {
     })
   }
 
-  async #use(request: JoinRequest, serving: () => Promise<void>): Promise<Pool> {
+  /** Whether the journal alone can answer. */
+  #isKnown(request: JoinRequest): boolean {
+    const entry = this.#pools.get(request.pool.id)?.entry
+    return entry?.state === 'joined' && bringsNothingNew(request, entry)
+  }
+
+  async #use(request: JoinRequest): Promise<Pool> {
     const { pool } = request
     return await this.#inOrder(pool, async () => {
       const found = this.#pools.get(pool.id)?.entry
       const isUsed = found?.state === 'joined' || found?.state === 'lost'
       const count = isUsed ? found.count : 0
       if (count > 0 && request.automatic) throw alreadyThere(pool)
-      if (found?.state === 'joined' && bringsNothingNew(request, found)) {
+      if (found && this.#isKnown(request)) {
         await this.#write(pool, { ...found, count: count + 1 })
         return pool
       }
-      await serving()
       const before = isUsed ? found : await this.#begin(request, found)
       const record = await this.#parts.transactions.join(request).catch(async error => {
         if (count === 0 && error instanceof Refusal) await this.#stop(pool)
@@ -247,7 +260,7 @@ export class Pools {
       const state = this.#pools.get(pool.id)?.entry.state
       if (state !== 'joining' && state !== 'leaving') return
       await this.#stop(pool)
-      if (await this.#hasAddresses(pool)) return
+      if (!this.#parts.mayLeave() || (await this.#hasAddresses(pool))) return
       await transactions.leave(pool)
       await journal.writePool(pool.id, undefined)
       this.#pools.delete(pool.id)

@@ -83,10 +83,14 @@ const seenRecord = v.object({
 })
 export type SeenRecord = v.Infer<typeof seenRecord>
 
-/** The last recovery. While it is `open`, no host allocates. */
+/**
+ * The last recovery; no host allocates but while it is `closed`. `needed`: a host found that the store was set back, and
+ * no operator has begun it yet. `number` counts them: a store that was set back has an older one.
+ */
 const recoveryRecord = v.object({
   id: v.string(),
-  open: v.boolean(),
+  number: v.number(),
+  state: v.union(v.literal('needed'), v.literal('open'), v.literal('closed')),
   by: v.string(),
   since: v.string(),
 })

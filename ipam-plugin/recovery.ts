@@ -29,9 +29,13 @@ export class Recovery {
     this.#store = store
   }
 
-  /** The operator's word. While a recovery is open, it goes on with that one: to be called again where it failed. */
-  async begin(by: string): Promise<RecoveryRecord> {
-    const gate = await this.#open(by)
+  /**
+   * The operator's word. While a recovery is open, it goes on with that one: to be called again where it failed.
+   *
+   * @param lastNumber of the last recovery that the caller knows, whatever the store does
+   */
+  async begin(by: string, lastNumber: number): Promise<RecoveryRecord> {
+    const gate = await this.#open(by, lastNumber)
     for await (const entry of entriesBetween(this.#store, HOSTS, endOf(HOSTS))) {
       await this.#fence(entry, gate)
     }
@@ -58,27 +62,32 @@ export class Recovery {
   async close(id: string): Promise<void> {
     const entry = await this.#store.get(RECOVERY)
     const gate = readRecovery(entry)
-    if (!gate?.open || gate.id !== id) return
+    if (gate?.state !== 'open' || gate.id !== id) return
     await this.#store.commit({
       require: [unchanged(RECOVERY, entry)],
-      write: [{ put: RECOVERY, value: write({ ...gate, open: false }) }],
+      write: [{ put: RECOVERY, value: write({ ...gate, state: 'closed' }) }],
     })
   }
 
-  async #open(by: string): Promise<RecoveryRecord> {
-    const gate = { id: randomUUID(), open: true, by, since: new Date().toISOString() }
+  async #open(by: string, lastNumber: number): Promise<RecoveryRecord> {
+    const id = randomUUID()
+    const since = new Date().toISOString()
     for (;;) {
       const entry = await this.#store.get(RECOVERY)
       const found = readRecovery(entry)
-      if (found?.open) return found
+      if (found?.state === 'open') return found
+      const number = Math.max(found?.number ?? 0, lastNumber) + 1
+      const begun = found?.state === 'needed' ? found : { id, number }
+      const gate: RecoveryRecord = { id: begun.id, number: begun.number, state: 'open', by, since }
       if (await this.#commit(RECOVERY, entry, write(gate))) return gate
     }
   }
 
+  /** Also one that is evicted: in the state that was set back to, it may have returned since. */
   async #fence(listed: Entry, { id }: RecoveryRecord): Promise<void> {
     for (let entry: Entry | undefined = listed; entry; entry = await this.#store.get(listed.key)) {
-      const record = readHost(entry)
-      if (record.evicted || record.recovery?.id === id) return
+      const { evicted: _back, ...record } = readHost(entry)
+      if (record.recovery?.id === id) return
       const fenced: HostRecord = {
         ...record,
         generation: record.generation + 1,

@@ -8,7 +8,7 @@ import { hostKey, RECOVERY, seenKey } from './keys.ts'
 import type { NoteBook, Notes } from './notes.ts'
 import { readHost, readRecovery, readSeen, write } from './records.ts'
 import type { HostRecord } from './records.ts'
-import { standingOf } from './standing.ts'
+import { isSetBack, standingOf } from './standing.ts'
 import type { Observation, Standing } from './standing.ts'
 import { VERSION } from '../shared/version.ts'
 
@@ -23,12 +23,15 @@ type Found = Observation & {
   readonly entries: Readonly<Record<'host' | 'seen' | 'gate', Entry | undefined>>
 }
 
+/** How many nonces that stood in the record before are remembered. */
+const FORMER = 20
+
 /**
- * This host's record in the store. Every claim requires it to be as this instance last wrote it: that condition is the
- * fence. Rewriting the record makes all claims fail that were sent before and have not committed yet.
+ * This host's record in the store. Every transaction requires it to be as this instance last wrote it: that condition is
+ * the fence. Rewriting the record makes all fail that were sent before and have not committed yet.
  *
- * Where the store is shared, a claim also requires this host's last sign of life: in a store that was set back to an
- * older state it is not there.
+ * Where the store is shared, they also require this host's last sign of life, which is not there in a store that was set
+ * back to an older state; and that no recovery was called for since.
  */
 export class Registration {
   readonly host: Host
@@ -38,6 +41,7 @@ export class Registration {
   #notes: Notes | undefined
   #mine: { readonly entry: Entry; readonly record: HostRecord } | undefined
   #seen: Entry | undefined
+  #gate: Entry | undefined
   #isIntact = false
   #isOpen = false
 
@@ -76,10 +80,26 @@ export class Registration {
     return this.#notes?.generation === this.generation
   }
 
-  /** The fence: "my host record is as I wrote it last". @throws {Refusal} before the first registration */
-  condition(): Condition {
+  /** The fence: what every transaction of this host requires. @throws {Refusal} while this host is not registered */
+  conditions(): Condition[] {
     const { entry } = this.#registered()
-    return unchanged(entry.key, entry)
+    if (!this.#isIntact) throw new Refusal('not-ready', this.#dislodged())
+    const fence = unchanged(entry.key, entry)
+    if (!this.#isShared) return [fence]
+    return [fence, unchanged(seenKey(this.host.id), this.#seen), unchanged(RECOVERY, this.#gate)]
+  }
+
+  /** Whether all of the fence still held in what a lost commit found; where not, `refresh` tells why. */
+  stillHeld(current: ReadonlyMap<string, Entry>): boolean {
+    return this.conditions().every(condition => {
+      const found = current.get(condition.key)?.revision
+      return condition.is === 'absent' ? found === undefined : found === condition.revision
+    })
+  }
+
+  /** The number of the last recovery that this host knows of. */
+  get lastRecovery(): number {
+    return this.#notes?.recovery?.number ?? 0
   }
 
   /** From now on claims may be sent. */
@@ -94,11 +114,10 @@ export class Registration {
 
   /** What a claim requires. @throws {Refusal} while none may be sent */
   claimConditions(): Condition[] {
-    const fence = this.condition()
     if (!this.#isOpen) {
       throw new Refusal('not-ready', 'This host is claiming its own addresses again; try again')
     }
-    return this.#isShared ? [fence, unchanged(seenKey(this.host.id), this.#seen)] : [fence]
+    return this.conditions()
   }
 
   /**
@@ -108,10 +127,14 @@ export class Registration {
    */
   async register(): Promise<Admitted> {
     return await this.#queue.run('record', async () => {
+      this.#isIntact = false
       for (;;) {
         const found = await this.#look()
         const standing = standingOf(this.#notes, found)
-        if (standing.is === 'barred') throw new Barred(standing.reason)
+        if (standing.is === 'barred') {
+          if (standing.findsSetBack) await this.#callForRecovery(found)
+          throw new Barred(standing.reason)
+        }
         if (!this.#notes) await this.#note(firstNotes(this.host, found))
         if (!(await this.#rewrite(found, this.#recordFor(standing, found)))) continue
         await this.#accept(found)
@@ -153,7 +176,7 @@ export class Registration {
       const beat = this.#known().beat + 1
       const value = write({ nonce, beat, at: Date.now(), version: VERSION })
       const result = await this.#store.commit({
-        require: [unchanged(key, this.#seen), this.condition()],
+        require: this.conditions(),
         write: [{ put: key, value }],
       })
       if (!result.committed) await this.#takeOver()
@@ -165,8 +188,8 @@ export class Registration {
   }
 
   /**
-   * The operator's word that this machine is the host that the store knows, and not a copy of it. That the store was set
-   * back is not settled by it.
+   * The operator's word that this machine is the host that the store knows, and not a copy of it; where the store knows
+   * none, that it is the right store. That a store was set back is not settled by it. All is claimed again afterwards.
    *
    * @returns whether the notes were lost, and with them the journal
    */
@@ -174,12 +197,16 @@ export class Registration {
     return await this.#queue.run('record', async () => {
       const found = await this.#look()
       const { host, seen } = found
-      if (!host) return false
       const known = this.#notes
-      const generation = host.evicted ? host.generation - 1 : host.generation
-      const lost = { ...firstNotes(this.host, found), generation, beat: seen?.beat ?? 0 }
+      if (!host && known) await this.#note({ ...known, history: LOCAL_HISTORY })
+      if (!host) return false
+      const lost = { ...firstNotes(this.host, found), beat: seen?.beat ?? 0 }
       const notes = known ?? lost
-      await this.#note({ ...notes, nonces: [...notes.nonces, host.nonce] })
+      await this.#note({
+        ...notes,
+        generation: Math.min(notes.generation, host.generation - 1),
+        nonces: [...notes.nonces, host.nonce],
+      })
       return known === undefined
     })
   }
@@ -228,14 +255,17 @@ export class Registration {
   async #takeOver(): Promise<Found & { record: HostRecord }> {
     const found = await this.#look()
     const notes = this.#known()
-    const { host, entries } = found
+    const { host, gate, entries } = found
     const standing = standingOf(notes, found)
     const isOurs = host && entries.host && notes.nonces.includes(host.nonce)
-    this.#isIntact = Boolean(isOurs) && standing.is !== 'barred'
+    const isElsewhere = gate?.state === 'open' && host?.recovery?.id !== gate.id
+    this.#isIntact =
+      isOurs === true && standing.is !== 'barred' && !isElsewhere && !isSetBack(notes, found)
     if (standing.is === 'barred') throw new Refusal('not-ready', standing.reason)
-    if (!isOurs || !entries.host) throw new Refusal('not-ready', this.#dislodged())
+    if (!this.#isIntact || !host || !entries.host) throw new Refusal('not-ready', this.#dislodged())
     this.#mine = { entry: entries.host, record: host }
     this.#seen = entries.seen
+    this.#gate = entries.gate
     const beat = found.seen?.beat ?? 0
     if (beat > notes.beat) await this.#note({ ...notes, beat })
     return { ...found, record: host }
@@ -253,8 +283,11 @@ export class Registration {
     })
     if (!result.committed) return false
     this.#mine = { entry: { key, value, revision: result.revision }, record: { ...record, nonce } }
+    this.#gate = entries.gate
     // What was sent before this and has not committed never will.
-    await this.#note({ ...this.#known(), nonces: [nonce] })
+    const { nonces, formerNonces } = this.#known()
+    const former = [...formerNonces, ...nonces.filter(one => one !== nonce)].slice(-FORMER)
+    await this.#note({ ...this.#known(), nonces: [nonce], formerNonces: former })
     return true
   }
 
@@ -265,7 +298,19 @@ export class Registration {
       ...this.#known(),
       history,
       beat: seen?.beat ?? 0,
-      recovery: gate?.id,
+      recovery: gate && { id: gate.id, number: gate.number },
+    })
+  }
+
+  /** Tells all hosts that the store was set back; nothing to do where somebody has told already. */
+  async #callForRecovery({ gate, entries }: Found): Promise<void> {
+    const number = Math.max(gate?.number ?? 0, this.lastRecovery) + 1
+    const by = this.host.name
+    const since = new Date().toISOString()
+    const value = write({ id: randomUUID(), number, state: 'needed', by, since })
+    await this.#store.commit({
+      require: [unchanged(RECOVERY, entries.gate)],
+      write: [{ put: RECOVERY, value }],
     })
   }
 
@@ -303,8 +348,9 @@ function firstNotes({ boot }: Host, { history, host, gate }: Found): Notes {
     history,
     generation: host?.generation ?? 0,
     nonces: host ? [host.nonce] : [],
+    formerNonces: [],
     beat: 0,
     boot: host ? '' : boot,
-    recovery: gate?.id,
+    recovery: gate && { id: gate.id, number: gate.number },
   }
 }

@@ -4,20 +4,17 @@ import type { Entry, Store } from '../shared/store.ts'
 import { formatAddress } from './addresses.ts'
 import type { Claims } from './claims.ts'
 import type { AddressEntry, Journal } from './journal.ts'
-import { addressOfKey } from './keys.ts'
+import { addressOfKey, hostKey } from './keys.ts'
 import type { Pools } from './pools.ts'
-import { readAddress, write } from './records.ts'
+import { readAddress, readHost, write } from './records.ts'
 import type { AddressRecord, UsedRecord } from './records.ts'
 import type { Registration } from './registration.ts'
 
 const AT_ONCE = 64
 const DEADLINE_MS = 1500
 
-/** What could not be had again, each with the reason. */
-export type Losses = {
-  readonly pools: readonly string[]
-  readonly addresses: readonly string[]
-}
+/** Told of each pool and address that could not be had again. */
+export type Lost = (what: string, why: string) => void
 
 /**
  * Claims again all that the journal holds, under the generation that is registered now: after an eviction, in another
@@ -44,38 +41,27 @@ export class Returning {
     this.#pools = parts.pools
   }
 
-  async run(): Promise<Losses> {
-    const pools: string[] = []
+  async run(lost: Lost): Promise<void> {
     for (const here of this.#pools.all()) {
-      if (here.entry.state !== 'joined' && here.entry.state !== 'lost') continue
       const why = await this.#pools.rejoin(here)
-      if (why) pools.push(`${here.pool.id}: ${why.message}`)
+      if (why) lost(here.pool.id, why.message)
     }
-    const addresses = await this.#reclaimAll()
-    await this.#registration.noteReturned()
-    return { pools, addresses }
-  }
-
-  async #reclaimAll(): Promise<string[]> {
     const keys: string[] = []
     for await (const [key] of this.#journal.addresses()) keys.push(key)
-    const losses: string[] = []
     for (let i = 0; i < keys.length; i += AT_ONCE) {
       const some = keys.slice(i, i + AT_ONCE)
-      losses.push(...(await Promise.all(some.map(key => this.#reclaimOrLose(key)))).flat())
+      await Promise.all(some.map(key => this.#reclaimOrLose(key, lost)))
     }
-    return losses
+    await this.#registration.noteReturned()
   }
 
-  async #reclaimOrLose(key: string): Promise<string[]> {
-    const losses: string[] = []
+  async #reclaimOrLose(key: string, lost: Lost): Promise<void> {
     await this.#claims.whileHeld(key, async entry => {
       const winner = await this.#reclaim(key, entry)
       if (!winner) return
       this.#journal.writeAddress(key, { ...entry, state: 'lost' })
-      losses.push(`${formatAddress(addressOfKey(key))}: ${describe(winner)}`)
+      lost(formatAddress(addressOfKey(key)), describe(winner))
     })
-    return losses
   }
 
   /** @returns the record of whoever has it instead */
@@ -83,10 +69,11 @@ export class Returning {
     for (;;) {
       const read = await this.#store.get(key)
       const record = readAddress(read)
-      if (record && record.state !== 'idle' && !isOurs(record, entry)) return record
+      const isFree = !record || record.state === 'idle' || isOurs(record, entry)
+      if (!isFree && !(await this.#isOfEvicted(record))) return record
       const mine = this.#usedRecord(entry, record)
       const transaction = {
-        require: [unchanged(key, read), this.#registration.condition()],
+        require: [unchanged(key, read), ...this.#registration.conditions()],
         write: [{ put: key, value: write(mine) }],
       }
       const isMine = (current: ReadonlyMap<string, Entry>) => {
@@ -100,10 +87,18 @@ export class Returning {
     }
   }
 
+  /** An eviction that is under way releases it in a moment. */
+  async #isOfEvicted(record: AddressRecord): Promise<boolean> {
+    if (record.state !== 'used') return false
+    const host = readHost(await this.#store.get(hostKey(record.host)))
+    return host?.evicted === true && record.generation < host.generation
+  }
+
   /** What the record knew of the endpoint stays; where the record is gone, the journal knows no more than this. */
   #usedRecord({ pool, op, boot }: AddressEntry, record: AddressRecord | undefined): UsedRecord {
     const { host, generation } = this.#registration
-    const known = record?.state === 'used' ? record : { since: new Date().toISOString() }
+    const isKnown = record?.state === 'used' && record.op === op
+    const known = isKnown ? record : { since: new Date().toISOString() }
     return {
       ...known,
       state: 'used',

@@ -33,7 +33,8 @@ export function ipamRoutes(started: () => Promise<Ipam>, adopt: () => Promise<vo
     },
     'POST /v1/recover': async () => {
       const ipam = await started()
-      const { id } = await ipam.recovery.begin(ipam.registration.host.name)
+      const { host, lastRecovery } = ipam.registration
+      const { id } = await ipam.recovery.begin(host.name, lastRecovery)
       void ipam.membership.tend().catch(() => {})
       return { id, waiting: await ipam.recovery.awaited(id, 'reclaimed') }
     },
@@ -97,8 +98,8 @@ async function self({ registration, membership, claims, journal }: Ipam): Promis
 
 async function recoveryOf({ recovery }: Ipam): Promise<object> {
   const gate = await recovery.gate()
-  if (!gate) return { open: false, waiting: [] }
-  return { ...gate, waiting: gate.open ? await recovery.awaited(gate.id, 'reclaimed') : [] }
+  const open = gate?.state === 'open'
+  return { ...gate, open, waiting: open ? await recovery.awaited(gate.id, 'reclaimed') : [] }
 }
 
 const evictOrder = v.object({ force: v.boolean().optional() })

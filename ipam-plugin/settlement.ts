@@ -67,7 +67,10 @@ export class Settlement {
 
   /** After the store was set back: what it has as used by this host in operations that the journal does not know is released. */
   async releaseUnknown(cooldownOf: (pool: PoolId) => number): Promise<void> {
-    const isUnknown = ({ key }: Entry, { op }: UsedRecord) => this.#journal.address(key)?.op !== op
+    const isUnknown = ({ key }: Entry, { op }: UsedRecord) => {
+      const known = this.#journal.address(key)
+      return known?.op !== op || known.state === 'lost'
+    }
     await this.#release(ADDRESSES, endOf(ADDRESSES), isUnknown, cooldownOf)
   }
 
@@ -86,12 +89,21 @@ export class Settlement {
       const record = readAddress(entry)
       if (record.state !== 'used' || record.host !== this.#registration.host.id) continue
       if (!isOrphan(entry, record)) continue
-      const value = write({ state: 'idle', until: Date.now() + cooldownOf(record.pool) })
-      // Lost: somebody changed it since, and then it is not this record any more.
-      await this.#store.commit({
-        require: [unchanged(entry.key, entry), this.#registration.condition()],
+      await this.#makeIdle(entry, cooldownOf(record.pool))
+    }
+  }
+
+  async #makeIdle(entry: Entry, cooldownMs: number): Promise<void> {
+    for (;;) {
+      const value = write({ state: 'idle', until: Date.now() + cooldownMs })
+      const result = await this.#store.commit({
+        require: [unchanged(entry.key, entry), ...this.#registration.conditions()],
         write: [{ put: entry.key, value }],
       })
+      // Somebody changed it since: then it is not this record any more.
+      const isDone = result.committed || result.current.get(entry.key)?.revision !== entry.revision
+      if (isDone) return
+      await this.#registration.refresh()
     }
   }
 

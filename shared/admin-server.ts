@@ -4,6 +4,7 @@ import express from 'express'
 import type { Request, Response } from 'express'
 import { Refusal } from './refusal.ts'
 import type { RefusalCode } from './refusal.ts'
+import { isOutage } from './store.ts'
 import { listenOnSocket } from './socket-server.ts'
 import type { SocketServer } from './socket-server.ts'
 
@@ -31,7 +32,7 @@ const STATUS: Readonly<Partial<Record<RefusalCode, number>>> = {
 
 /**
  * Serves the operator on a unix socket. Errors are `{ "error": sentence, "code": … }`: a refusal 409 (400 for what makes
- * no sense, 503 for what may work later), anything else that is thrown 500.
+ * no sense, 503 for what may work later), an outage of the store 503, anything else that is thrown 500.
  *
  * @throws {Error} where the socket is served by a living process, or cannot be made
  */
@@ -61,6 +62,7 @@ export async function serveAdmin(socket: string, routes: Routes): Promise<Socket
   })
   app.use((error: unknown, _req: Request, res: Response, _next: unknown) => {
     if (error instanceof Refusal) fail(res, STATUS[error.code] ?? 409, error.code, error.message)
+    else if (isOutage(error)) fail(res, 503, 'store-away', error.message)
     else fail(res, 500, 'failed', messageOf(error))
   })
   return await listenOnSocket(app, socket)

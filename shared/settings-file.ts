@@ -44,7 +44,7 @@ function readPrivately(path: string): string {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return ''
+    if (code === 'ENOENT' || code === 'ENOTDIR') return ''
     throw new BadSettings(`${path}: Cannot be read (${code})`, { cause: error })
   }
   try {
