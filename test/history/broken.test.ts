@@ -28,8 +28,8 @@ const DOUBLES: readonly {
   {
     name: 'one without a fence',
     module: 'no-fence',
-    kinds: ['strand'],
-    shows: /leaked: .* its claim was answered: refused/,
+    kinds: ['evict', 'strand'],
+    shows: /which ended with an eviction|leaked: .* its claim was answered: refused/,
   },
 ]
 /** Where a run comes without the moment that it takes, another one follows. */
@@ -41,7 +41,7 @@ for (const { name, module, kinds, shows } of DOUBLES) {
   await file.test(`${name} is caught`, async t => {
     const preloads = [new URL(`broken/${module}.ts`, import.meta.url).href]
     for (const seed of SEEDS) {
-      const options = { seed, hosts: 3, lastsMs: 16_000, kinds, preloads }
+      const options = { seed, hosts: 4, lastsMs: 14_000, kinds, preloads }
       const result = await play({ ...options, untilBroken: true, settlesWithinMs: 6000 })
       t.comment(result.counts)
       if (result.folder) await rm(result.folder, { recursive: true, force: true })

@@ -10,6 +10,8 @@ const GATEWAY = { RequestAddressType: 'com.docker.network.gateway' }
 /** An engine's `--timeout`; longer than an instance is stopped. */
 const TIMEOUT_MS = 8000
 const AGAIN_AFTER_MS = 100
+/** So many of the released addresses may be released once more. */
+const STALE = 20
 /** Longer than any fault lasts: what is not delivered by then never will be. */
 const GIVE_UP_MS = 60_000
 
@@ -59,7 +61,7 @@ export class Engine {
     const outcome = await this.#gate.pass(
       async () => await this.#ask(pool, asked, 'ReleaseAddress', body, hangUpMs),
     )
-    if (outcome.is === 'ok') this.#released = [...this.#released, { pool, address }].slice(-8)
+    if (outcome.is === 'ok') this.#released = [...this.#released, { pool, address }].slice(-STALE)
   }
 
   /**

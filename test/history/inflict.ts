@@ -6,8 +6,12 @@ import type { Host, World } from './world.ts'
 
 const RETURNS_WITHIN_MS = 60_000
 
-/** Lets one fault happen, from its beginning to its end. */
-export async function inflict(world: World, fault: Fault): Promise<void> {
+/**
+ * Lets one fault happen, from its beginning to its end.
+ *
+ * @param enough what was seen suffices: nobody needs to be waited for any more
+ */
+export async function inflict(world: World, fault: Fault, enough: AbortSignal): Promise<void> {
   switch (fault.do) {
     case 'leader': {
       const leader = await world.etcd.leader()
@@ -22,7 +26,7 @@ export async function inflict(world: World, fault: Fault): Promise<void> {
     case 'restore':
       return await restore(world, fault)
     case 'evict':
-      return await evict(world, world.host(fault.host), fault)
+      return await evict(world, world.host(fault.host), fault, enough)
     case 'kill':
     case 'reboot':
     case 'stop':
@@ -88,7 +92,12 @@ async function inflictOnNetwork({ wire }: Host, fault: OfNetwork): Promise<void>
  * The operator gives the word that the host is dead. Where that is true, it comes back as another boot; where it is
  * not, it finds out by itself, and is asked what it kept.
  */
-async function evict(world: World, host: Host, { dead, forMs }: Fault & { do: 'evict' }) {
+async function evict(
+  world: World,
+  host: Host,
+  { dead, forMs }: Fault & { readonly do: 'evict' },
+  enough: AbortSignal,
+): Promise<void> {
   if (dead) await world.powerOff(host)
   const end = world.recorder.lasting({ is: 'evicted', host: host.name })
   await carryOutEviction(world, host)
@@ -97,7 +106,7 @@ async function evict(world: World, host: Host, { dead, forMs }: Fault & { do: 'e
     await sleep(forMs)
     return await host.instance.start()
   }
-  await tellWhatIsLeft(world, host)
+  await tellWhatIsLeft(world, host, enough)
 }
 
 /** On any other host, again until it is done. */
@@ -115,9 +124,13 @@ async function carryOutEviction(world: World, evicted: Host): Promise<void> {
 }
 
 /** Once the host is registered anew and serves: what it says it lost, and what the store has as its own. */
-export async function tellWhatIsLeft(world: World, { name: host, instance }: Host): Promise<void> {
+async function tellWhatIsLeft(
+  world: World,
+  { name: host, instance }: Host,
+  enough: AbortSignal,
+): Promise<void> {
   const deadline = performance.now() + RETURNS_WITHIN_MS
-  for (; ; await sleep(100)) {
+  for (; !enough.aborted; await sleep(100)) {
     const lost = await lostBy(instance)
     if (lost) {
       world.recorder.event({ is: 'lost', host, at: world.recorder.now(), addresses: lost })

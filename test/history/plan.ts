@@ -38,7 +38,7 @@ const LASTS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   reboot: [500, 3000],
   cut: [0, 0],
   late: [1500, 5000],
-  strand: [1500, 2500],
+  strand: [2000, 3000],
   partition: [2000, 6000],
   delay: [1000, 4000],
   clock: [2000, 8000],

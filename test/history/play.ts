@@ -11,7 +11,7 @@ import type { History } from './record.ts'
 import { countsOf } from './counts.ts'
 import { World } from './world.ts'
 
-const LOOK_EVERY_MS = 3000
+const LOOK_EVERY_MS = 1000
 const SETTLES_WITHIN_MS = 20_000
 
 /** Everything that may fail. */
@@ -103,7 +103,7 @@ function later(world: World, enough: AbortSignal): (fault: Fault) => Promise<voi
     if (fault.do === 'restore' && !enough.aborted) await world.takeSnapshot()
     await pause(ageMs, enough)
     await queue.run(placeOf(fault), async () => {
-      if (!enough.aborted) await inflict(world, fault)
+      if (!enough.aborted) await inflict(world, fault, enough)
     })
   }
 }

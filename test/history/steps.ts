@@ -28,7 +28,7 @@ export function* stepsOf(seed: number, host: number, lane: number): Generator<St
         ? random.pick(['network', 'rebuild'])
         : what < 0.12
           ? 'stale'
-          : random.pick(['start', 'stop']),
+          : random.pick(['start', 'start', 'stop']),
       afterMs: random.between(0, 60),
       pool: random.next(),
       pick: random.next(),
