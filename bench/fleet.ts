@@ -35,12 +35,19 @@ export type Subject = {
   readonly tidyUp?: (answers: ReadonlyMap<Connection, string[]>) => Promise<void>
 }
 
-type Round = { readonly sample: Sample; readonly proposals: number; readonly retried: number[] }
+type Round = {
+  readonly sample: Sample
+  /** Committed in so many ms, in which all of the sample lies. */
+  readonly proposals: number
+  readonly ms: number
+  readonly retried: number[]
+}
 
 const WARM_UP = 3
 const LONG = { rounds: 10, ms: 12_000 }
 const ROUND_MS = 400
-const IDLE_MS = 1000
+/** Long enough to see the signs of life of many hosts. */
+const IDLE_MS = 2000
 const AT_ONCE = 4
 const ASK_WITHIN_MS = 10_000
 
@@ -87,7 +94,7 @@ export async function measureFleet(subject: Subject, floor: Fleet, etcd: Etcd): 
   }
   const ratios = await compare(side, below, LONG)
   const answers = rounds.flatMap(({ sample }) => sample.latencies)
-  const busy = rounds.map(({ proposals, sample }) => proposals - idle * sample.ms)
+  const busy = rounds.map(({ proposals, ms }) => proposals - idle * ms)
   const retried = rounds.flatMap(round => round.retried)
   return {
     ...ratios,
@@ -107,6 +114,7 @@ async function runRound(
   etcd: Etcd,
 ): Promise<Round> {
   const answers = new Map<Connection, string[]>(connections.map(one => [one, []]))
+  const started = performance.now()
   const before = await committed(etcd)
   const sample = await load(
     connections,
@@ -115,10 +123,11 @@ async function runRound(
     error => ledger.failed(error),
   )
   const proposals = (await committed(etcd)) - before
+  const ms = performance.now() - started
   const bodies = [...answers.values()].flat()
   for (const body of bodies) ledger.gave(body)
   await tidyUp?.(answers)
-  return { sample, proposals, retried: bodies.flatMap(racesIn) }
+  return { sample, proposals, ms, retried: bodies.flatMap(racesIn) }
 }
 
 /** Raft's proposals so far. With patience: etcd is as busy as it can be. */
