@@ -120,7 +120,6 @@ async function lookAgain(
 ): Promise<void> {
   while (!signal.aborted && !isEnough()) {
     await sleep(LOOK_EVERY_MS)
-    // While etcd is away there is nothing to see.
-    await world.look().catch(() => undefined)
+    await world.look()
   }
 }

@@ -1,9 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Etcd3 } from 'etcd3'
 import { formatAddress } from '../../ipam-plugin/addresses.ts'
 import { addressOfKey } from '../../ipam-plugin/keys.ts'
 import { readAddress, readHost, readPool } from '../../ipam-plugin/records.ts'
 import type { Entry, Revision } from '../../shared/store.ts'
 import type { Recorder, Sight } from './record.ts'
+
+const ANSWERS_WITHIN_MS = 30_000
 
 /** Looks at the store past all instances: everything in it, at one revision. */
 export class Eye {
@@ -19,8 +22,18 @@ export class Eye {
     this.#prefix = `${prefix}/`
   }
 
-  /** @throws {Error} where no member answers */
+  /** Looks again until some member answers. @throws {Error} after a long time */
   async look(recorder: Recorder, settled: boolean): Promise<Sight> {
+    for (const deadline = performance.now() + ANSWERS_WITHIN_MS; ; await sleep(200)) {
+      try {
+        return await this.#lookOnce(recorder, settled)
+      } catch (error) {
+        if (performance.now() > deadline) throw error
+      }
+    }
+  }
+
+  async #lookOnce(recorder: Recorder, settled: boolean): Promise<Sight> {
     const sent = recorder.now()
     const found = await this.#etcd.getAll().prefix(this.#prefix).strings()
     const ended = recorder.now()
