@@ -39,6 +39,9 @@ export type Result = Findings & {
   readonly folder: string | undefined
 }
 
+// What runs on its own is ended when this process exits; a signal must let it come to that.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
+
 /** Lets the plan of the seed happen, and judges what became of it. */
 export async function play(options: PlayOptions): Promise<Result> {
   const plan = makePlan(options.seed, options)
