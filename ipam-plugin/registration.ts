@@ -2,29 +2,23 @@ import { randomUUID } from 'node:crypto'
 import { Refusal } from '../shared/refusal.ts'
 import { LOCAL_HISTORY, unchanged } from '../shared/store.ts'
 import type { Condition, Entry, Store } from '../shared/store.ts'
+import { VERSION } from '../shared/version.ts'
+import { adopted, firstNotes, noncesAfter, notesOf, recordFor } from './host-record.ts'
+import type { Admitted } from './host-record.ts'
 import type { Host } from './host.ts'
 import { KeyedQueue } from './keyed-queue.ts'
 import { hostKey, RECOVERY, seenKey } from './keys.ts'
 import type { NoteBook, Notes } from './notes.ts'
-import { readHost, readRecovery, readSeen, write } from './records.ts'
+import { observe, unchangedSince } from './observe.ts'
+import type { Entries, Found } from './observe.ts'
+import { write } from './records.ts'
 import type { HostRecord } from './records.ts'
 import { isSetBack, standingOf } from './standing.ts'
-import type { Observation, Standing } from './standing.ts'
-import { VERSION } from '../shared/version.ts'
-
-export type Admitted = Exclude<Standing, { is: 'barred' }>
 
 /** Nothing may be claimed until somebody did what the message says. */
 export class Barred extends Error {
   override readonly name = 'Barred'
 }
-
-type Found = Observation & {
-  readonly entries: Readonly<Record<'host' | 'seen' | 'gate', Entry | undefined>>
-}
-
-/** How many nonces that stood in the record before are remembered. */
-const FORMER = 20
 
 /**
  * This host's record in the store. Every transaction requires it to be as this instance last wrote it: that condition is
@@ -39,9 +33,8 @@ export class Registration {
   readonly #book: NoteBook
   readonly #queue = new KeyedQueue()
   #notes: Notes | undefined
-  #mine: { readonly entry: Entry; readonly record: HostRecord } | undefined
-  #seen: Entry | undefined
-  #gate: Entry | undefined
+  /** As this instance knows it; undefined before it registered. */
+  #mine: { readonly record: HostRecord; readonly entries: Entries } | undefined
   #isIntact = false
   #isOpen = false
 
@@ -82,11 +75,9 @@ export class Registration {
 
   /** The fence: what every transaction of this host requires. @throws {Refusal} while this host is not registered */
   conditions(): Condition[] {
-    const { entry } = this.#registered()
+    const { entries } = this.#registered()
     if (!this.#isIntact) throw new Refusal('not-ready', this.#dislodged())
-    const fence = unchanged(entry.key, entry)
-    if (!this.#isShared) return [fence]
-    return [fence, unchanged(seenKey(this.host.id), this.#seen), unchanged(RECOVERY, this.#gate)]
+    return unchangedSince(this.host.id, this.#known().history, entries)
   }
 
   /** Whether all of the fence still held in what a lost commit found; where not, `refresh` tells why. */
@@ -129,15 +120,17 @@ export class Registration {
     return await this.#queue.run('record', async () => {
       this.#isIntact = false
       for (;;) {
-        const found = await this.#look()
+        const found = await observe(this.#store, this.host.id)
         const standing = standingOf(this.#notes, found)
         if (standing.is === 'barred') {
           if (standing.findsSetBack) await this.#callForRecovery(found)
           throw new Barred(standing.reason)
         }
-        if (!this.#notes) await this.#note(firstNotes(this.host, found))
-        if (!(await this.#rewrite(found, this.#recordFor(standing, found)))) continue
-        await this.#accept(found)
+        this.#notes ??= firstNotes(this.host, found)
+        const record = recordFor(this.host, standing, this.#notes, found.host)
+        if (!(await this.#rewrite(found, record))) continue
+        this.#isIntact = true
+        await this.#note(notesOf(found))
         return standing
       }
     })
@@ -169,21 +162,20 @@ export class Registration {
 
   /** Gives the next sign of life, if the last one is still there. @throws {Refusal} where the record is not ours any more */
   async beat(): Promise<void> {
-    if (!this.#isShared) return
+    if (this.#notes?.history === LOCAL_HISTORY) return
     await this.#queue.run('record', async () => {
+      const { record, entries } = this.#registered()
       const key = seenKey(this.host.id)
-      const { nonce } = this.record
       const beat = this.#known().beat + 1
-      const value = write({ nonce, beat, at: Date.now(), version: VERSION })
+      const value = write({ nonce: record.nonce, beat, at: Date.now(), version: VERSION })
       const result = await this.#store.commit({
         require: this.conditions(),
         write: [{ put: key, value }],
       })
-      if (!result.committed) await this.#takeOver()
-      else {
-        this.#seen = { key, value, revision: result.revision }
-        await this.#note({ ...this.#known(), beat })
-      }
+      if (!result.committed) return void (await this.#takeOver())
+      const seen = { key, value, revision: result.revision }
+      this.#mine = { record, entries: { ...entries, seen } }
+      await this.#note({ beat })
     })
   }
 
@@ -195,37 +187,28 @@ export class Registration {
    */
   async adopt(): Promise<boolean> {
     return await this.#queue.run('record', async () => {
-      const found = await this.#look()
-      const { host, seen } = found
-      const known = this.#notes
-      if (!host && known) await this.#note({ ...known, history: LOCAL_HISTORY })
-      if (!host) return false
-      const lost = { ...firstNotes(this.host, found), beat: seen?.beat ?? 0 }
-      const notes = known ?? lost
-      await this.#note({
-        ...notes,
-        generation: Math.min(notes.generation, host.generation - 1),
-        nonces: [...notes.nonces, host.nonce],
-      })
-      return known === undefined
+      const found = await observe(this.#store, this.host.id)
+      const { host } = found
+      const wereLost = this.#notes === undefined
+      if (host) {
+        this.#notes ??= { ...firstNotes(this.host, found), ...notesOf(found) }
+        await this.#note(adopted(this.#notes, host))
+      } else if (!wereLost) await this.#note({ history: LOCAL_HISTORY })
+      return wereLost && host !== undefined
     })
   }
 
   /** All that the journal holds is claimed under the registered generation. */
   async noteReturned(): Promise<void> {
-    await this.#note({ ...this.#known(), generation: this.generation })
+    await this.#note({ generation: this.generation })
   }
 
   /** What earlier boots left is released. */
   async noteOrphansReleased(): Promise<void> {
-    await this.#note({ ...this.#known(), boot: this.host.boot })
+    await this.#note({ boot: this.host.boot })
   }
 
-  get #isShared(): boolean {
-    return this.#notes?.history !== LOCAL_HISTORY
-  }
-
-  #registered(): { readonly entry: Entry; readonly record: HostRecord } {
+  #registered(): { readonly record: HostRecord; readonly entries: Entries } {
     if (this.#mine) return this.#mine
     throw new Refusal('not-ready', 'This host is not registered in the store yet; try again')
   }
@@ -235,25 +218,8 @@ export class Registration {
     throw new Error('Nothing was noted before the host registered')
   }
 
-  async #look(): Promise<Found> {
-    const { id } = this.host
-    const [history, host, seen, gate] = await Promise.all([
-      this.#store.history(),
-      this.#store.get(hostKey(id)),
-      this.#store.get(seenKey(id)),
-      this.#store.get(RECOVERY),
-    ])
-    return {
-      history,
-      host: readHost(host),
-      seen: readSeen(seen),
-      gate: readRecovery(gate),
-      entries: { host, seen, gate },
-    }
-  }
-
   async #takeOver(): Promise<Found & { record: HostRecord }> {
-    const found = await this.#look()
+    const found = await observe(this.#store, this.host.id)
     const notes = this.#known()
     const { host, gate, entries } = found
     const standing = standingOf(notes, found)
@@ -263,18 +229,16 @@ export class Registration {
       isOurs === true && standing.is !== 'barred' && !isElsewhere && !isSetBack(notes, found)
     if (standing.is === 'barred') throw new Refusal('not-ready', standing.reason)
     if (!this.#isIntact || !host || !entries.host) throw new Refusal('not-ready', this.#dislodged())
-    this.#mine = { entry: entries.host, record: host }
-    this.#seen = entries.seen
-    this.#gate = entries.gate
+    this.#mine = { record: host, entries }
     const beat = found.seen?.beat ?? 0
-    if (beat > notes.beat) await this.#note({ ...notes, beat })
+    if (beat > notes.beat) await this.#note({ beat })
     return { ...found, record: host }
   }
 
   /** False where it changed since it was `found`. The nonce is noted first: a write of unknown outcome is known as ours. */
   async #rewrite({ entries }: Found, record: Omit<HostRecord, 'nonce'>): Promise<boolean> {
     const nonce = randomUUID()
-    await this.#note({ ...this.#known(), nonces: [...this.#known().nonces, nonce] })
+    await this.#note({ nonces: [...this.#known().nonces, nonce] })
     const key = hostKey(this.host.id)
     const value = write({ ...record, nonce })
     const result = await this.#store.commit({
@@ -282,24 +246,10 @@ export class Registration {
       write: [{ put: key, value }],
     })
     if (!result.committed) return false
-    this.#mine = { entry: { key, value, revision: result.revision }, record: { ...record, nonce } }
-    this.#gate = entries.gate
-    // What was sent before this and has not committed never will.
-    const { nonces, formerNonces } = this.#known()
-    const former = [...formerNonces, ...nonces.filter(one => one !== nonce)].slice(-FORMER)
-    await this.#note({ ...this.#known(), nonces: [nonce], formerNonces: former })
+    const host = { key, value, revision: result.revision }
+    this.#mine = { record: { ...record, nonce }, entries: { ...entries, host } }
+    await this.#note(noncesAfter(this.#known(), nonce))
     return true
-  }
-
-  async #accept({ history, seen, gate, entries }: Found): Promise<void> {
-    this.#seen = entries.seen
-    this.#isIntact = true
-    await this.#note({
-      ...this.#known(),
-      history,
-      beat: seen?.beat ?? 0,
-      recovery: gate && { id: gate.id, number: gate.number },
-    })
   }
 
   /** Tells all hosts that the store was set back; nothing to do where somebody has told already. */
@@ -314,43 +264,16 @@ export class Registration {
     })
   }
 
-  #recordFor(standing: Admitted, { host }: Found): Omit<HostRecord, 'nonce'> {
-    const { name, machine } = this.host
-    const generation = host?.generation ?? 0
-    const next = Math.max(generation, this.#known().generation + 1)
-    switch (standing.is) {
-      case 'new':
-      case 'returning':
-        return { name, machine, generation: next }
-      case 'recovering': {
-        const { id, phase } = standing
-        const isReclaimed = phase === 'reclaimed'
-        const kept = isReclaimed ? generation : next
-        return { name, machine, generation: kept, recovery: { id, phase } }
-      }
-      case 'mine':
-        return { name, machine, generation }
-    }
-  }
-
   #dislodged(): string {
     return `Host ${this.host.name} was evicted, or its record was changed by somebody else; it is registering anew`
   }
 
-  async #note(notes: Notes): Promise<void> {
-    await this.#book.write(notes)
-    this.#notes = notes
-  }
-}
-
-function firstNotes({ boot }: Host, { history, host, gate }: Found): Notes {
-  return {
-    history,
-    generation: host?.generation ?? 0,
-    nonces: host ? [host.nonce] : [],
-    formerNonces: [],
-    beat: 0,
-    boot: host ? '' : boot,
-    recovery: gate && { id: gate.id, number: gate.number },
+  /** One change after the other: each goes on from what the one before has written. */
+  async #note(change: Partial<Notes>): Promise<void> {
+    await this.#queue.run('notes', async () => {
+      const notes = { ...this.#known(), ...change }
+      await this.#book.write(notes)
+      this.#notes = notes
+    })
   }
 }
