@@ -12,6 +12,8 @@ const CONCRETE = /\/(level|etcd)-(?!settings|options)[a-z]+\.ts$/
 
 /** Answers depend on arguments alone: no clock of their own, no state, no input or output. */
 const PURE = [
+  'cli/table.ts',
+  'cli/words.ts',
   'ipam-plugin/addresses.ts',
   'ipam-plugin/automatic-pools.ts',
   'ipam-plugin/exclusions.ts',
@@ -30,6 +32,17 @@ const PURE = [
   'shared/refusal.ts',
   'shared/settings.ts',
   'shared/store.ts',
+]
+/** The files of the command line that say what may be typed. */
+const COMMANDS = [
+  'cli/addresses.ts',
+  'cli/context.ts',
+  'cli/host.ts',
+  'cli/hosts.ts',
+  'cli/main.ts',
+  'cli/pools.ts',
+  'cli/recovery.ts',
+  'cli/status.ts',
 ]
 /** Packages that are as pure: address parsing, and the decoder of records and of the wire. */
 const PURE_PACKAGES = ['ip-address', '@badrap/valita']
@@ -108,6 +121,8 @@ await t.test('a package that does input or output is known to few files', t => {
     ['express', ['shared/admin-server.ts', 'shared/plugin-server.ts']],
     ['pino', ['ipam-plugin/plugin.ts', 'shared/log.ts', 'shared/plugin-server.ts']],
     ['ip-address', ['ipam-plugin/addresses.ts']],
+    ['etcd3/lib/connection-pool.js', ['shared/etcd-endpoint.ts']],
+    ['commander', COMMANDS],
   ] as const) {
     const found = shipped.filter(({ to }) => to === name).map(({ from }) => from)
     t.strictSame([...new Set(found)], users, name)

@@ -149,6 +149,13 @@ export class HostsWorld {
   }
 }
 
+/** As if so much time had passed on all hosts' clocks; until the end of the test. */
+export function passTime(t: Test, ms: number): void {
+  const now = performance.now.bind(performance)
+  Object.defineProperty(performance, 'now', { value: () => now() + ms, configurable: true })
+  t.teardown(() => Reflect.deleteProperty(performance, 'now'))
+}
+
 /** A host's way to the store: its calls are counted, and it can be cut. */
 export class CountedStore implements Store {
   readonly #store: Store

@@ -40,7 +40,13 @@ await t.test('and so it is while the store is away', async t => {
   host.store.isAway = true
   await host.tend()
   for (const [what, ask, answer] of KNOWN) t.equal(await ask(host, pool), answer ?? pool, what)
-  t.match(await host.ask('GET /v1/self'), { id: 'host-1', state: 'serving' })
+  const reason = 'the store is away'
+  t.match(await host.ask('GET /v1/self'), { id: 'host-1', state: 'store-away', reason })
+  host.store.isAway = false
+  await host.tend()
+  const back = await host.ask('GET /v1/self')
+  t.match(back, { state: 'serving' })
+  t.notOk('reason' in back)
 })
 
 await t.test('and after a restart, before the store is back', async t => {

@@ -7,9 +7,10 @@ const notes = {
   history: 'cluster-1',
   generation: 2,
   nonces: ['a', 'b'],
+  formerNonces: ['z'],
   beat: 7,
   boot: 'boot-1',
-  recovery: 'r',
+  recovery: { id: 'r', number: 3 },
 }
 
 await t.test('a host that never registered has no notes', async t => {
@@ -50,7 +51,8 @@ await t.test('a note is on the disk before it is acted upon', async t => {
 
 await t.test('notes that cannot be read are named, and never taken for none', async t => {
   await using database = await open(t.testdir())
-  for (const value of ['', '{', '{}', '{"history":7}', JSON.stringify({ ...notes, nonces: 'a' })]) {
+  const bad = [{}, { history: 7 }, { ...notes, nonces: 'a' }, { ...notes, recovery: 'r' }]
+  for (const value of ['', '{', ...bad.map(one => JSON.stringify(one))]) {
     await database.write([{ type: 'put', key: KEY, value }], { sync: true })
     await t.rejects(new LevelNotes(database).read(), {
       message:

@@ -61,8 +61,10 @@ await t.test('what is written is read back', t => {
   }
   const seen = { nonce: 'n', beat: 7, at: 1_762_000_000_000, version: '0.1.0' }
   t.strictSame(readSeen(entry(write(seen))), seen)
-  const recovery = { id: 'r', open: true, by: 'rack1', since: '2026-11-02T10:00:00.000Z' }
-  t.strictSame(readRecovery(entry(write(recovery))), recovery)
+  for (const state of ['needed', 'open', 'closed'] as const) {
+    const recovery = { id: 'r', number: 3, state, by: 'rack1', since: '2026-11-02T10:00:00.000Z' }
+    t.strictSame(readRecovery(entry(write(recovery))), recovery)
+  }
   t.end()
 })
 
@@ -91,6 +93,8 @@ await t.test('a value that is no such record is an error that names its key', t 
   t.throws(() => readHost(entry('{"name":"rack1","nonce":"n"}')), { message: /v1\/x/ })
   t.throws(() => readSeen(entry('{"nonce":"n","beat":"7"}')), { message: /v1\/x/ })
   t.throws(() => readRecovery(entry('{"id":"r"}')), { message: /v1\/x/ })
+  const unknown = '{"id":"r","number":3,"state":"over","by":"rack1","since":"x"}'
+  t.throws(() => readRecovery(entry(unknown)), { message: /v1\/x/ })
   t.end()
 })
 

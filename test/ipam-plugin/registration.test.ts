@@ -3,13 +3,13 @@ import type { Test } from 'tap'
 import { hostKey, RECOVERY, seenKey } from '../../ipam-plugin/keys.ts'
 import { LevelNotes } from '../../ipam-plugin/level-notes.ts'
 import type { NoteBook, Notes } from '../../ipam-plugin/notes.ts'
-import { readHost, readSeen, write } from '../../ipam-plugin/records.ts'
-import type { HostRecord } from '../../ipam-plugin/records.ts'
+import { readHost, readRecovery, readSeen, write } from '../../ipam-plugin/records.ts'
+import type { HostRecord, RecoveryRecord } from '../../ipam-plugin/records.ts'
 import { Registration } from '../../ipam-plugin/registration.ts'
 import { LevelDatabase } from '../../shared/level-database.ts'
 import { LevelStore } from '../../shared/level-store.ts'
 import { OutcomeUnknown } from '../../shared/store.ts'
-import type { Store } from '../../shared/store.ts'
+import type { Condition, Store } from '../../shared/store.ts'
 import { put } from '../shared/open-store.ts'
 
 const machine = { product: '4c4c', macs: ['02:42:0a:01:02:03'] }
@@ -17,7 +17,9 @@ const host = { id: 'id-1', name: 'rack1', boot: 'boot-1', machine }
 const KEY = hostKey(host.id)
 const SEEN = seenKey(host.id)
 const COPY = /^Another machine has registered .* berth host adopt$/
+const OTHER_STORE = /^This etcd is another one than this host registered with/
 const SET_BACK = /^etcd was set back .* berth recover$/
+const gate: RecoveryRecord = { id: 'r', number: 1, state: 'open', by: 'rack2', since: 'x' }
 const evicted: HostRecord = { name: 'rack1', generation: 2, nonce: 'of an eviction', evicted: true }
 
 await t.test('a host that was never seen gets a record, and its fence holds', async t => {
@@ -39,7 +41,7 @@ await t.test('before it registered there is no fence, and no claim', async t => 
   const { open } = await openWorld(t)
   const registration = await open()
   t.notOk(registration.isIntact)
-  t.throws(() => registration.condition(), { code: 'not-ready', message: /not registered/ })
+  t.throws(() => registration.conditions(), { code: 'not-ready', message: /not registered/ })
   t.throws(() => registration.claimConditions(), { code: 'not-ready' })
 })
 
@@ -103,7 +105,7 @@ await t.test('a recovery that opens while it is registered is taken part in', as
   const commit = store.commit.bind(store)
   store.commit = async transaction => {
     store.commit = commit
-    await put(store, RECOVERY, write({ id: 'r', open: true, by: 'rack2', since: 'x' }))
+    await put(store, RECOVERY, write(gate))
     return await commit(transaction)
   }
   const registration = await open()
@@ -125,9 +127,9 @@ for (const when of ['unsent', 'sent'] as const) {
 await t.test('fence() makes what was sent before fail, and what is sent after pass', async t => {
   const { store, open } = await openWorld(t)
   const registration = await registered(open)
-  const sent = registration.condition()
+  const sent = registration.conditions()
   await registration.fence()
-  const claim = await store.commit({ require: [sent], write: [{ put: 'a', value: '' }] })
+  const claim = await store.commit({ require: sent, write: [{ put: 'a', value: '' }] })
   t.notOk(claim.committed)
   t.equal(await store.get('a'), undefined)
   t.ok(await passes(store, registration))
@@ -136,11 +138,11 @@ await t.test('fence() makes what was sent before fail, and what is sent after pa
 await t.test('change() is a fence as well, and keeps what is said in the record', async t => {
   const { store, open } = await openWorld(t)
   const registration = await registered(open)
-  const sent = registration.condition()
+  const sent = registration.conditions()
   await registration.change(record => ({ ...record, recovery: { id: 'r', phase: 'cleaned' } }))
   t.match(readHost(await store.get(KEY)), { recovery: { id: 'r', phase: 'cleaned' } })
   t.match(registration.record, { recovery: { id: 'r', phase: 'cleaned' } })
-  t.notOk((await store.commit({ require: [sent], write: [] })).committed)
+  t.notOk((await store.commit({ require: sent, write: [] })).committed)
   t.ok(await passes(store, registration))
 })
 
@@ -174,7 +176,7 @@ await t.test('refresh() refuses to go on under a record that somebody else wrote
   t.notOk(registration.isIntact)
   await store.commit({ require: [], write: [{ delete: KEY }] })
   await t.rejects(registration.refresh(), { code: 'not-ready', message: SET_BACK })
-  t.notOk(await passes(store, registration))
+  t.throws(() => registration.conditions(), { code: 'not-ready' })
 })
 
 await t.test('of copies that register at once one holds the fence, the others stop', async t => {
@@ -204,14 +206,15 @@ await t.test('claims may be sent while it is open, and require the record', asyn
     message: /its own addresses/,
   })
   registration.open()
-  t.strictSame(registration.claimConditions(), [registration.condition()])
+  t.strictSame(registration.claimConditions(), registration.conditions())
+  t.equal(registration.conditions().length, 1, 'of a store of its own, no more than the record')
   registration.close()
   t.throws(() => registration.claimConditions(), { code: 'not-ready' })
   await registration.beat()
   t.equal(await store.get(SEEN), undefined, 'nobody looks for signs of life in a store of its own')
 })
 
-await t.test('where others use the store, a claim requires the last sign of life too', async t => {
+await t.test('where others use the store, the last sign of life is of the fence too', async t => {
   const { store, notes, open } = await openWorld(t, 'cluster-1')
   const registration = await registered(open)
   registration.open()
@@ -223,6 +226,54 @@ await t.test('where others use the store, a claim requires the last sign of life
   t.equal((await notes.read())?.beat, 2)
   t.notOk((await store.commit({ require: sent, write: [] })).committed)
   t.ok(await claims(store, registration))
+})
+
+await t.test('what a lost commit found tells whether it was the fence that failed', async t => {
+  const { store, open } = await openWorld(t, 'cluster-1')
+  const registration = await registered(open)
+  await registration.beat()
+  await put(store, 'a', 'of somebody else')
+  const stillHeld = async () => {
+    const taken: Condition = { is: 'absent', key: 'a' }
+    const lost = await store.commit({ require: [taken, ...registration.conditions()], write: [] })
+    return !lost.committed && registration.stillHeld(lost.current)
+  }
+  t.ok(await stillHeld(), 'the address is taken')
+  for (const key of [KEY, SEEN]) {
+    await put(store, key, (await store.get(key))?.value ?? '')
+    t.notOk(await stillHeld(), key)
+    await registration.refresh()
+    t.ok(await stillHeld())
+  }
+  await put(store, RECOVERY, write({ ...gate, state: 'needed' }))
+  t.notOk(await stillHeld(), RECOVERY)
+})
+
+for (const state of ['needed', 'open'] as const) {
+  await t.test(`a recovery that is ${state} stops what is sent, and what is to be`, async t => {
+    const { store, open } = await openWorld(t, 'cluster-1')
+    const registration = await registered(open)
+    await registration.noteReturned()
+    registration.open()
+    await registration.beat()
+    await put(store, RECOVERY, write({ ...gate, state }))
+    t.notOk(await claims(store, registration))
+    const message = state === 'needed' ? SET_BACK : /registering anew/
+    await t.rejects(registration.beat(), { code: 'not-ready', message })
+    t.match(readSeen(await store.get(SEEN)), { beat: 1 })
+    t.notOk(registration.isIntact)
+    t.throws(() => registration.conditions(), { code: 'not-ready' }, 'nothing is sent any more')
+  })
+}
+
+await t.test('once a recovery is over, its gate is as good as none', async t => {
+  const { store, open } = await openWorld(t, 'cluster-1')
+  const registration = await registered(open)
+  await registration.noteReturned()
+  await put(store, RECOVERY, write({ ...gate, state: 'closed' }))
+  t.notOk(await passes(store, registration), 'it is another one than was there')
+  await registration.refresh()
+  t.ok(await passes(store, registration))
 })
 
 await t.test(
@@ -256,10 +307,65 @@ await t.test(
     await registration.beat()
     await put(store, SEEN, older)
     t.notOk(await claims(store, registration))
+    await t.rejects(registration.beat(), { code: 'not-ready', message: SET_BACK })
     await t.rejects(registration.refresh(), { code: 'not-ready', message: SET_BACK })
-    await t.rejects(registration.beat(), { message: SET_BACK })
     t.notOk(registration.isIntact)
     await t.rejects((await open()).register(), { name: 'Barred', message: SET_BACK })
+  },
+)
+
+await t.test('the host that finds the store set back tells all others', async t => {
+  const { store, notes, open } = await openWorld(t, 'cluster-1')
+  await put(store, RECOVERY, write({ ...gate, number: 7, state: 'closed' }))
+  const registration = await registered(open)
+  await registration.noteReturned()
+  await registration.beat()
+  t.equal(registration.lastRecovery, 7)
+  const other = await open({ ...host, id: 'id-2', name: 'rack2' }, inMemory())
+  await other.register()
+  t.ok(await passes(store, other))
+  await put(store, RECOVERY, write({ ...gate, id: 'q', number: 2, state: 'closed' }))
+  await store.commit({ require: [], write: [{ delete: SEEN }] })
+  await t.rejects(registration.register(), { name: 'Barred', message: SET_BACK })
+  const told = readRecovery(await store.get(RECOVERY))
+  t.match(told, { state: 'needed', by: 'rack1', number: 8 }, 'it counts on from what it knows')
+  t.equal((await notes.read())?.recovery?.number, 7, 'which has not begun yet')
+  t.notOk(await passes(store, other), 'what others have sent does not commit')
+  await t.rejects(other.refresh(), { code: 'not-ready', message: SET_BACK })
+  await t.rejects(other.register(), { name: 'Barred', message: SET_BACK })
+  await t.rejects(registration.register(), { name: 'Barred', message: SET_BACK })
+  t.strictSame(readRecovery(await store.get(RECOVERY)), told, 'it is told once')
+})
+
+await t.test('of hosts that find it at once, one tells', async t => {
+  const { store, open } = await openWorld(t, 'cluster-1')
+  const registration = await registered(open)
+  await registration.noteReturned()
+  await registration.beat()
+  await store.commit({ require: [], write: [{ delete: SEEN }] })
+  const told = write({ ...gate, state: 'needed' })
+  const commit = store.commit.bind(store)
+  store.commit = async transaction => {
+    store.commit = commit
+    await put(store, RECOVERY, told)
+    return await commit(transaction)
+  }
+  await t.rejects(registration.register(), { name: 'Barred', message: SET_BACK })
+  t.equal((await store.get(RECOVERY))?.value, told)
+})
+
+await t.test(
+  'a record that this host wrote earlier is one of a store that was set back',
+  async t => {
+    const { store, notes, open } = await openWorld(t, 'cluster-1')
+    const registration = await registered(open)
+    await registration.noteReturned()
+    const older = (await store.get(KEY))?.value ?? ''
+    for (let i = 0; i < 5; i++) await registration.fence()
+    await put(store, KEY, older)
+    await t.rejects(registration.refresh(), { code: 'not-ready', message: SET_BACK })
+    for (let i = 0; i < 30; i++) await (await open()).register().catch(() => {})
+    t.ok(((await notes.read())?.formerNonces.length ?? 0) <= 20, 'of which not all are remembered')
   },
 )
 
@@ -297,7 +403,8 @@ await t.test('adopt() makes the record this machine’s, on the operator’s wor
   await put(store, KEY, write({ name: 'rack1', generation: 1, nonce: 'of a copy' }))
   await t.rejects(registration.register(), { name: 'Barred', message: COPY })
   t.equal(await registration.adopt(), false, 'the journal is there')
-  t.strictSame(await registration.register(), { is: 'mine' })
+  t.strictSame(await registration.register(), { is: 'returning' })
+  t.notOk(registration.isReturned, 'what it holds is claimed again')
   t.equal((await notes.read())?.nonces.length, 1)
 })
 
@@ -308,7 +415,7 @@ await t.test('adopt() tells where the notes were lost, and with them the journal
   const registration = await open(host, inMemory())
   await t.rejects(registration.register(), { name: 'Barred', message: /its journal here is empty/ })
   t.equal(await registration.adopt(), true)
-  t.strictSame(await registration.register(), { is: 'mine' })
+  t.strictSame(await registration.register(), { is: 'returning' })
   await registration.beat()
   t.match(readSeen(await store.get(SEEN)), { beat: 2 })
 })
@@ -327,6 +434,34 @@ await t.test('adopt() of a host that the store does not know changes nothing', a
   const { notes, open } = await openWorld(t, 'cluster-1')
   t.equal(await (await open()).adopt(), false)
   t.equal(await notes.read(), undefined)
+})
+
+await t.test('adopt() is the word that another store is the right one from now on', async t => {
+  const { store, open } = await openWorld(t, 'cluster-1')
+  const registration = await registered(open)
+  await registration.noteReturned()
+  await registration.beat()
+  await store.commit({ require: [], write: [{ delete: KEY }, { delete: SEEN }] })
+  store.history = async () => 'cluster-2'
+  await t.rejects(registration.register(), { name: 'Barred', message: OTHER_STORE })
+  t.equal(await store.get(RECOVERY), undefined, 'the hosts there are not stopped')
+  t.equal(await registration.adopt(), false)
+  t.strictSame(await registration.register(), { is: 'returning' })
+  t.notOk(registration.isReturned)
+  await registration.beat()
+  t.match(readSeen(await store.get(SEEN)), { beat: 1 })
+})
+
+await t.test('adopt() does not settle that a store was set back', async t => {
+  const { store, open } = await openWorld(t, 'cluster-1')
+  const registration = await registered(open)
+  await registration.noteReturned()
+  const older = (await store.get(KEY))?.value ?? ''
+  await registration.fence()
+  await registration.beat()
+  await put(store, KEY, older)
+  await registration.adopt()
+  await t.rejects(registration.register(), { name: 'Barred', message: SET_BACK })
 })
 
 type Open = (as?: typeof host, book?: NoteBook) => Promise<Registration>
@@ -361,7 +496,7 @@ function inMemory(): NoteBook {
 
 /** Whether a transaction under the registrations' fences would commit. */
 async function passes(store: Store, ...registrations: readonly Registration[]): Promise<boolean> {
-  const require = registrations.map(one => one.condition())
+  const require = registrations.flatMap(one => one.conditions())
   return require.length > 0 && (await store.commit({ require, write: [] })).committed
 }
 

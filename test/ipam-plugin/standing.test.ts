@@ -7,14 +7,15 @@ import { LOCAL_HISTORY } from '../../shared/store.ts'
 
 const ETCD = 'cluster-1'
 
-/** A host in its second generation, after five signs of life. */
+/** A host in its second generation, after five signs of life; it took part in the third recovery. */
 const notes: Notes = {
   history: ETCD,
   generation: 2,
   nonces: ['before', 'mine'],
+  formerNonces: ['long ago'],
   beat: 5,
   boot: 'boot-1',
-  recovery: undefined,
+  recovery: { id: 'earlier', number: 3 },
 }
 const record: HostRecord = { name: 'rack1', generation: 2, nonce: 'mine' }
 const foreign: HostRecord = { ...record, nonce: 'of somebody else' }
@@ -22,18 +23,25 @@ const evicted: HostRecord = { ...foreign, generation: 3, evicted: true }
 const beat = (count: number) => ({ nonce: 'mine', beat: count, at: 0, version: '1' })
 const found: Observation = { history: ETCD, host: record, seen: beat(5), gate: undefined }
 const empty: Observation = { ...found, host: undefined, seen: undefined }
-const gate: RecoveryRecord = { id: 'r', open: true, by: 'rack2', since: 'x' }
-const over: RecoveryRecord = { ...gate, open: false }
+const behind: Observation = { ...found, seen: beat(4) }
+const gate: RecoveryRecord = { id: 'r', number: 4, state: 'open', by: 'rack2', since: 'x' }
+const needed: RecoveryRecord = { ...gate, state: 'needed' }
+const over: RecoveryRecord = { ...gate, state: 'closed' }
+const earlier: RecoveryRecord = { ...over, id: 'earlier', number: 3 }
 const fenced: HostRecord = { ...foreign, generation: 3, recovery: { id: 'r', phase: 'fenced' } }
 const cleaned: HostRecord = { ...record, generation: 3, recovery: { id: 'r', phase: 'cleaned' } }
-const local: Notes = { ...notes, history: LOCAL_HISTORY, beat: 0 }
-const fresh: Notes = { ...notes, generation: 0, nonces: [], beat: 0 }
+const reclaimed: HostRecord = { ...cleaned, recovery: { id: 'r', phase: 'reclaimed' } }
+const local: Notes = { ...notes, history: LOCAL_HISTORY, beat: 0, recovery: undefined }
+const fresh: Notes = { ...notes, generation: 0, nonces: [], formerNonces: [], beat: 0 }
 
 const recovering: Standing = { is: 'recovering', id: 'r', phase: 'fenced' }
-const barred = (reason: RegExp) => ({ is: 'barred', reason })
+const barred = (reason: RegExp, findsSetBack = false) => ({ is: 'barred', reason, findsSetBack })
 const COPY = barred(/^Another machine has registered/)
 const NO_JOURNAL = barred(/its journal here is empty/)
-const SET_BACK = barred(/^etcd was set back to an older state/)
+const NO_ENDPOINTS = barred(/ETCD_ENDPOINTS is empty: set it again/)
+const OTHER_STORE = barred(/^This etcd is another one .* berth host adopt; .* berth recover$/)
+const TOLD_SET_BACK = barred(/^etcd was set back to an older state/)
+const FINDS_SET_BACK = barred(/^etcd was set back to an older state/, true)
 
 type Row = readonly [
   sentence: string,
@@ -59,6 +67,7 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
   ],
   'a host that never finished registering': [
     ['is new still', fresh, empty, { is: 'new' }],
+    ['is new on another store, too', fresh, { ...empty, history: 'cluster-2' }, { is: 'new' }],
     ['takes part in a recovery', fresh, { ...empty, gate }, recovering],
     [
       'takes over what it wrote itself',
@@ -67,6 +76,12 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
       { is: 'returning' },
     ],
     ['is a copy where somebody else wrote', fresh, { ...found, seen: undefined }, COPY],
+    [
+      'is a copy during a recovery, too',
+      fresh,
+      { ...found, host: { ...foreign, recovery: { id: 'q', phase: 'reclaimed' } }, gate },
+      COPY,
+    ],
   ],
   'a host with notes': [
     ['finds its record as it wrote it last', notes, found, { is: 'mine' }],
@@ -81,6 +96,12 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
     ['finds a copy that is ahead', notes, { ...found, host: { ...foreign, generation: 3 } }, COPY],
     ['returns from an eviction', notes, { ...found, host: evicted }, { is: 'returning' }],
     [
+      'returns from an eviction after a recovery that it took part in',
+      notes,
+      { ...found, host: evicted, gate: earlier },
+      { is: 'returning' },
+    ],
+    [
       'goes on returning where it was cut off',
       notes,
       { ...found, host: { ...record, generation: 3 } },
@@ -89,45 +110,100 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
     [
       'goes on with a record of its own after a recovery',
       notes,
-      { ...found, gate: over },
+      { ...found, gate: earlier },
       { is: 'mine' },
     ],
   ],
   'a store that knows less than the host': [
-    ['has no record of it', notes, empty, SET_BACK],
-    ['has an older generation', notes, { ...found, host: { ...record, generation: 1 } }, SET_BACK],
-    ['has an older sign of life', notes, { ...found, seen: beat(4) }, SET_BACK],
-    ['has none', notes, { ...found, seen: undefined }, SET_BACK],
+    ['has no record of it', notes, empty, FINDS_SET_BACK],
+    [
+      'has an older generation',
+      notes,
+      { ...found, host: { ...record, generation: 1 } },
+      FINDS_SET_BACK,
+    ],
+    ['has an older sign of life', notes, behind, FINDS_SET_BACK],
+    ['has none', notes, { ...found, seen: undefined }, FINDS_SET_BACK],
+    [
+      'has the record of an earlier registration',
+      notes,
+      { ...found, host: { ...record, nonce: 'long ago' } },
+      FINDS_SET_BACK,
+    ],
     [
       'has an eviction that it returned from',
       notes,
       { ...found, host: { ...evicted, generation: 2 } },
-      SET_BACK,
+      FINDS_SET_BACK,
     ],
-    ['has another history', notes, { ...found, history: 'cluster-2' }, SET_BACK],
+    ['has another history', notes, { ...found, history: 'cluster-2' }, FINDS_SET_BACK],
     [
       'has a recovery that the host took part in',
-      { ...notes, recovery: 'r' },
-      { ...empty, gate: over },
-      SET_BACK,
+      notes,
+      { ...behind, gate: earlier },
+      FINDS_SET_BACK,
     ],
     [
-      'has one under way that is not the host’s yet',
+      'has one that is older still',
       notes,
-      { ...found, seen: beat(4), gate },
-      recovering,
+      { ...behind, gate: { ...over, id: 'q', number: 2 } },
+      FINDS_SET_BACK,
     ],
     [
       'has one behind it that the host missed',
       notes,
-      { ...found, seen: beat(4), gate: over },
+      { ...behind, gate: over },
       { is: 'returning' },
     ],
     [
-      'is another one, and was recovered',
+      'has one in place of the last that the host knows',
+      notes,
+      { ...behind, gate: { ...over, number: 3 } },
+      { is: 'returning' },
+    ],
+    [
+      'has the first that the host hears of',
+      { ...notes, recovery: undefined },
+      { ...behind, gate: { ...over, number: 1 } },
+      { is: 'returning' },
+    ],
+    [
+      'was recovered, and has forgotten the host',
+      notes,
+      { ...empty, gate: over },
+      { is: 'returning' },
+    ],
+    [
+      'has another history, and was recovered',
+      notes,
+      { ...found, history: 'cluster-2', gate: over },
+      { is: 'returning' },
+    ],
+    [
+      'is another one that does not know the host',
+      notes,
+      { ...empty, history: 'cluster-2' },
+      OTHER_STORE,
+    ],
+    [
+      'is another one, and what was recovered there was others’',
       notes,
       { ...empty, history: 'cluster-2', gate: over },
-      { is: 'returning' },
+      OTHER_STORE,
+    ],
+  ],
+  'a recovery that is needed': [
+    ['bars a host that has lost nothing', notes, { ...found, gate: needed }, TOLD_SET_BACK],
+    ['bars one that knows it by itself', notes, { ...behind, gate: needed }, TOLD_SET_BACK],
+    ['bars an evicted one', notes, { ...found, host: evicted, gate: needed }, TOLD_SET_BACK],
+    ['bars a new one', undefined, { ...empty, gate: needed }, TOLD_SET_BACK],
+    ['bars one that never finished registering', fresh, { ...empty, gate: needed }, TOLD_SET_BACK],
+    ['bars one that moves there', local, { ...empty, gate: needed }, TOLD_SET_BACK],
+    [
+      'bars one that etcd has forgotten',
+      notes,
+      { ...empty, history: 'cluster-2', gate: needed },
+      TOLD_SET_BACK,
     ],
   ],
   'a host in a recovery': [
@@ -137,6 +213,12 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
       notes,
       { ...found, host: cleaned, gate },
       { is: 'recovering', id: 'r', phase: 'cleaned' },
+    ],
+    [
+      'has come to the end of it',
+      notes,
+      { ...found, host: reclaimed, gate },
+      { is: 'recovering', id: 'r', phase: 'reclaimed' },
     ],
     [
       'finds that a copy went on with it',
@@ -150,11 +232,38 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
       { ...found, host: fenced, gate: over },
       { is: 'returning' },
     ],
+    ['was forgotten by the store', notes, { ...empty, gate }, recovering],
     [
-      'was fenced for an earlier one',
+      'was forgotten by a store of another history',
       notes,
-      { ...found, host: { ...fenced, recovery: { id: 'q', phase: 'fenced' } }, gate },
+      { ...empty, history: 'cluster-2', gate },
       recovering,
+    ],
+    ['was not reached yet', notes, { ...found, gate }, recovering],
+    ['was not reached yet, and knows more than the store', notes, { ...behind, gate }, recovering],
+    [
+      'was not reached yet, and finds the record of an earlier registration',
+      notes,
+      { ...found, host: { ...record, nonce: 'long ago' }, gate },
+      recovering,
+    ],
+    [
+      'was not reached yet, and finds that of a copy',
+      notes,
+      { ...found, host: foreign, gate },
+      COPY,
+    ],
+    [
+      'was fenced for an earlier one, and took part',
+      notes,
+      { ...found, host: { ...cleaned, recovery: { id: 'q', phase: 'reclaimed' } }, gate },
+      recovering,
+    ],
+    [
+      'was fenced for an earlier one while it was away, and finds a copy’s record',
+      notes,
+      { ...found, host: { ...fenced, recovery: { id: 'q', phase: 'cleaned' } }, gate },
+      COPY,
     ],
     ['was evicted out of it', notes, { ...found, host: evicted, gate }, recovering],
     [
@@ -184,7 +293,7 @@ const SENTENCES: Readonly<Record<string, readonly Row[]>> = {
       'does not come back from etcd without being told',
       notes,
       { ...empty, history: LOCAL_HISTORY },
-      barred(/ETCD_ENDPOINTS is empty: set it again/),
+      NO_ENDPOINTS,
     ],
   ],
 }
