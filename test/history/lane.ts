@@ -4,7 +4,7 @@ import type { PoolPlan } from './pools.ts'
 import type { Step } from './steps.ts'
 
 /** A lane runs this many containers at most. */
-const ROOM = 3
+const ROOM = 4
 const AGAIN_AFTER_MS = 300
 
 type Container = { readonly pool: PoolPlan; readonly address: string }
@@ -43,7 +43,7 @@ export class Lane {
       case 'start':
         return this.#running.length < ROOM ? await this.#start(step) : await this.#stop(step)
       case 'stop':
-        return this.#running.length > 0 ? await this.#stop(step) : await this.#start(step)
+        return this.#running.length > 1 ? await this.#stop(step) : await this.#start(step)
       case 'network':
         return await this.#toggleNetwork(pickFrom(this.#pools, step.pool))
       case 'rebuild':
@@ -60,8 +60,9 @@ export class Lane {
     if (address !== undefined) this.#running.push({ pool, address })
   }
 
+  /** Any but the one that runs longest: that one sees all that happens. */
   async #stop({ pick, hangUpMs }: Step): Promise<void> {
-    const container = pickFrom(this.#running, pick)
+    const container = pickFrom(this.#running.slice(1), pick)
     this.#running = this.#running.filter(one => one !== container)
     await this.#engine.release(container.pool, container.address, hangUpMs)
   }
