@@ -13,6 +13,7 @@ import { readAddress, write } from './records.ts'
 import type { UsedRecord } from './records.ts'
 import type { Registration } from './registration.ts'
 import { unknownPool } from './sentences.ts'
+import { Steps } from './steps.ts'
 
 /** Who an address is claimed for, as far as the engine tells. */
 export type Endpoint = { readonly mac?: string; readonly name?: string }
@@ -42,7 +43,6 @@ export type Deadline = number
 const DELIVER_WITHIN_MS = 1500
 /** The engine is answered after this time: the release is in the journal, and is delivered as soon as it can be. */
 const ANSWER_AFTER_MS = 250
-const LOOK_AGAIN_AFTER_MS = 10
 
 /**
  * Takes addresses for endpoints of this host and gives them back: the two halves of the protocol that must survive a
@@ -52,14 +52,7 @@ export class Claims {
   readonly #store: Store
   readonly #journal: Journal
   readonly #registration: Registration
-  /** Keys with a step under way; nobody else may touch them before it ends. */
-  readonly #busy = new Set<string>()
-  /** By key, steps for held addresses: a release waits for their end. */
-  readonly #steps = new Map<string, Promise<void>>()
-  /** Keys of such steps that ended badly: what they sent may still commit. */
-  readonly #doubtful = new Set<string>()
-  /** Entries, by key, of steps that ended badly in this life of the process: they are settled, whatever the journal says. */
-  readonly #failed = new Map<string, AddressEntry>()
+  readonly #steps = new Steps()
 
   constructor(store: Store, journal: Journal, registration: Registration) {
     this.#store = store
@@ -69,7 +62,7 @@ export class Claims {
 
   /** Whether a step for the address is under way here, or failed: then it is not to be tried, whatever the store says. */
   isUnderWay(key: string): boolean {
-    return this.#busy.has(key) || this.#failed.has(key)
+    return this.#steps.isUnderWay(key)
   }
 
   /**
@@ -111,12 +104,12 @@ export class Claims {
     address: Address,
   ): Promise<'released' | 'queued' | 'not-held'> {
     const key = addressKey(pool.segment, address)
-    while (this.#steps.has(key)) await this.#steps.get(key)
+    for (let step = this.#steps.waitedFor(key); step; step = this.#steps.waitedFor(key)) await step
     const entry = this.#journal.address(key)
-    if (!entry || entry.pool !== pool.id || entry.state === 'intent' || this.#busy.has(key)) {
+    if (!entry || entry.pool !== pool.id || entry.state === 'intent' || this.#steps.isBusy(key)) {
       return 'not-held'
     }
-    if (this.#doubtful.has(key) || !this.#registration.isIntact) {
+    if (this.#steps.isDoubtful(key) || !this.#registration.isIntact) {
       return await this.#queueRelease(key, entry)
     }
     const delivery = this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
@@ -132,50 +125,29 @@ export class Claims {
     return 'queued'
   }
 
-  /** Delivered when what was sent for the address before is fenced off, and this host is in the store. */
-  async #queueRelease(key: string, entry: AddressEntry): Promise<'queued'> {
-    this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
-    this.#failed.set(key, entry)
-    await this.#journal.sync()
-    return 'queued'
-  }
-
   /**
    * Marks the entry as one that nothing will come of, to be settled. Nobody is given the address before it is.
    */
   abandon(key: string, entry: AddressEntry): void {
-    this.#failed.set(key, entry)
+    this.#steps.fail(key, entry)
   }
 
   /** Runs a step for an address once no other is under way, if it is held then; a release waits for the end of it. */
   async whileHeld(key: string, step: (entry: AddressEntry) => Promise<void>): Promise<void> {
-    while (this.#busy.has(key)) await sleep(LOOK_AGAIN_AFTER_MS)
-    const entry = this.#journal.address(key)
-    if (entry?.state !== 'held' || this.#failed.has(key)) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#steps.set(key, promise)
-    this.#busy.add(key)
-    try {
-      await step(entry)
-      this.#doubtful.delete(key)
-    } catch (error) {
-      this.#doubtful.add(key)
-      throw error
-    } finally {
-      this.#busy.delete(key)
-      this.#steps.delete(key)
-      resolve()
-    }
+    await this.#steps.runWaitedFor(key, async () => {
+      const entry = this.#journal.address(key)
+      if (entry?.state === 'held' && !this.#steps.failed.has(key)) await step(entry)
+    })
   }
 
   /** Whether steps for the pool's addresses wait to be settled, its queued releases among them. */
   hasUnsettled(pool: PoolId): boolean {
-    return [...this.#failed.values()].some(entry => entry.pool === pool)
+    return this.#steps.hasFailedIn(pool)
   }
 
   /** Entries, by key, of steps that failed in this life of the process, whatever the journal says of them. */
   get failed(): ReadonlyMap<string, AddressEntry> {
-    return this.#failed
+    return this.#steps.failed
   }
 
   /**
@@ -183,9 +155,17 @@ export class Claims {
    * engine was never told, or that no container is left.
    */
   async finish(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
-    if (this.#busy.has(key)) return
+    if (this.#steps.isBusy(key)) return
     await this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
-    this.#failed.delete(key)
+    this.#steps.settled(key)
+  }
+
+  /** Delivered when what was sent for the address before is fenced off, and this host is in the store. */
+  async #queueRelease(key: string, entry: AddressEntry): Promise<'queued'> {
+    this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
+    this.#steps.fail(key, entry)
+    await this.#journal.sync()
+    return 'queued'
   }
 
   async #claim(key: string, entry: AddressEntry, attempt: Attempt): Promise<Lost | undefined> {
@@ -196,7 +176,7 @@ export class Claims {
       throw unknownPool(entry.pool)
     }
     const lost = await this.#commitClaim(key, entry, attempt)
-    if (lost?.doubtful) this.#failed.set(key, entry)
+    if (lost?.doubtful) this.#steps.fail(key, entry)
     else this.#journal.writeAddress(key, lost ? undefined : { ...entry, state: 'held' })
     return lost
   }
@@ -237,15 +217,14 @@ export class Claims {
   }
 
   async #exclusively<T>(key: string, entry: AddressEntry, step: () => Promise<T>): Promise<T> {
-    this.#busy.add(key)
-    try {
-      return await step()
-    } catch (error) {
-      if (!(error instanceof Refusal) || this.#journal.address(key)) this.#failed.set(key, entry)
-      throw error
-    } finally {
-      this.#busy.delete(key)
-    }
+    return await this.#steps.run(key, async () => {
+      try {
+        return await step()
+      } catch (error) {
+        if (!(error instanceof Refusal) || this.#journal.address(key)) this.#steps.fail(key, entry)
+        throw error
+      }
+    })
   }
 
   #newEntry(pool: PoolId): AddressEntry {
