@@ -20,14 +20,23 @@ import { put } from '../shared/open-store.ts'
 const MAC = 'com.docker.network.endpoint.macaddress'
 const GATEWAY = { RequestAddressType: 'com.docker.network.gateway' }
 
+type Told = {
+  readonly level: string
+  readonly message: string
+  readonly details: object | undefined
+}
+
 /** One host: its plugin without sockets, and its own way to the store that all share. */
 export class HostWorld {
   readonly ipam: Ipam
   readonly store: CountedStore
+  /** What an operator reads in its log. */
+  readonly told: Told[]
 
-  constructor(ipam: Ipam, store: CountedStore) {
+  constructor(ipam: Ipam, store: CountedStore, told: Told[]) {
     this.ipam = ipam
     this.store = store
+    this.told = told
   }
 
   async requestPool(subnet: string, options: Readonly<Record<string, string>> = {}) {
@@ -110,28 +119,32 @@ export class HostsWorld {
   }
 
   /** Starts a host, which registers where it reaches the store. */
-  async host(id: string, { name = `name-of-${id}`, isAway = false } = {}): Promise<HostWorld> {
+  async host(
+    id: string,
+    { name = `name-of-${id}`, isAway = false, boot = 'boot-1' } = {},
+  ): Promise<HostWorld> {
     const folder = join(this.#folder, id)
     const database = await LevelDatabase.open(folder)
-    const journal = await LevelJournal.open(database, join(folder, 'berth-journal'), 'boot-1')
+    const journal = await LevelJournal.open(database, join(folder, 'berth-journal'), boot)
     this.#running.set(id, async () => {
       await journal.close()
       await database.close()
     })
     const store = new CountedStore(this.store)
     store.isAway = isAway
+    const told: Told[] = []
     const ipam = await startIpam({
       store,
       isShared: true,
       journal,
       notes: new LevelNotes(database),
-      host: { id, name, boot: 'boot-1', machine: { product: '', macs: [] } },
+      host: { id, name, boot, machine: { product: '', macs: [] } },
       defaultPools: [],
-      report: () => {},
+      report: (level, message, details) => told.push({ level, message, details }),
       barred: () => undefined,
       beatEveryMs: 0,
     })
-    return new HostWorld(ipam, store)
+    return new HostWorld(ipam, store, told)
   }
 
   /** Its plugin ends; what it keeps on its disk stays. */
