@@ -4,7 +4,6 @@ import { addressKey, hostKey } from '../../ipam-plugin/keys.ts'
 import { readAddress, readHost, write } from '../../ipam-plugin/records.ts'
 import { OutcomeUnknown } from '../../shared/store.ts'
 import { put } from '../shared/open-store.ts'
-import { refusal } from './driver-world.ts'
 import { HostsWorld } from './hosts-world.ts'
 import type { HostWorld } from './hosts-world.ts'
 
@@ -54,7 +53,6 @@ await t.test(
     await two.release(pool, gone)
     t.strictSame(two.store.calls, [], 'nothing is sent')
     t.match(await two.ask('GET /v1/self'), { queuedReleases: 1 })
-    t.equal(await refusal(two.endpoint(pool)), 'not-ready')
     await two.tend()
     t.match(await two.ask('GET /v1/self'), { state: 'serving', queuedReleases: 0, lost: [] })
     t.match(readAddress(await world.store.get(keyOf(gone))), { state: 'idle' })
