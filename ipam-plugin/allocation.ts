@@ -7,7 +7,7 @@ import { parseExclusion } from './exclusions.ts'
 import type { Ipam } from './ipam.ts'
 import { addressKey, poolKey } from './keys.ts'
 import type { Pool } from './pool-id.ts'
-import type { HostPool } from './pools.ts'
+import type { HostPool } from './pool-book.ts'
 import { exclusionsOf, readAddress, readPool } from './records.ts'
 import { inUse, networkOrBroadcast } from './sentences.ts'
 

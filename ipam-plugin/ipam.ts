@@ -7,6 +7,7 @@ import type { Journal } from './journal.ts'
 import { Membership } from './membership.ts'
 import type { Report } from './membership.ts'
 import type { NoteBook } from './notes.ts'
+import { PoolBook } from './pool-book.ts'
 import { PoolTransactions } from './pool-transactions.ts'
 import { Pools } from './pools.ts'
 import { Recovery } from './recovery.ts'
@@ -55,8 +56,8 @@ export async function startIpam(parts: IpamParts): Promise<Ipam> {
   const isTaken = (key: string) => claims.isUnderWay(key)
   const origin = parts.isShared ? host.id : undefined
   const mayLeave = () => !registration.mayHaveOrphans
-  const poolParts = { store, journal, transactions, shared, defaults, origin, isTaken, mayLeave }
-  const pools = new Pools(poolParts)
+  const book = new PoolBook(store, journal, origin, isTaken)
+  const pools = new Pools({ book, transactions, shared, defaults, mayLeave })
   const settlement = new Settlement(store, journal, registration, claims)
   const returning = new Returning({ store, journal, registration, claims, pools })
   const recovery = new Recovery(store)

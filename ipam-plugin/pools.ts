@@ -2,22 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../shared/refusal.ts'
 import type { RefusalCode } from '../shared/refusal.ts'
 import { isOutage } from '../shared/store.ts'
-import type { Store } from '../shared/store.ts'
-import { formatAddress, formatSubnet, parseAddress, parseSubnet } from './addresses.ts'
+import { formatAddress, parseAddress, parseSubnet } from './addresses.ts'
 import type { Address, Family } from './addresses.ts'
 import { chooseSubnet } from './automatic-pools.ts'
 import type { DefaultPool } from './automatic-pools.ts'
-import { Candidates } from './candidates.ts'
-import type { Journal, PoolEntry } from './journal.ts'
-import { addressesOf, poolKey } from './keys.ts'
-import { KeyedQueue } from './keyed-queue.ts'
+import type { PoolEntry } from './journal.ts'
 import { DEFAULT_COOLDOWN_MS } from './options.ts'
 import { gatewayFor } from './pool-changes.ts'
 import type { JoinRequest } from './pool-changes.ts'
-import { makePool, parsePoolId } from './pool-id.ts'
+import { makePool } from './pool-id.ts'
 import type { Pool, PoolId } from './pool-id.ts'
 import type { PoolTransactions } from './pool-transactions.ts'
 import { alreadyThere, lostPool, unknownPool } from './sentences.ts'
+import type { HostPool, PoolBook } from './pool-book.ts'
 import type { SharedAddresses } from './shared-addresses.ts'
 
 export type PoolOrder = Omit<JoinRequest, 'pool' | 'automatic'> & {
@@ -27,24 +24,11 @@ export type PoolOrder = Omit<JoinRequest, 'pool' | 'automatic'> & {
   readonly pool: Pool | undefined
 }
 
-/** A pool of this host: its place in the journal, and which address to try next. */
-export type HostPool = {
-  readonly pool: Pool
-  readonly entry: PoolEntry
-  readonly cooldownMs: number
-  readonly candidates: Candidates
-  readonly isJoined: () => boolean
-}
-
 type Parts = {
-  readonly store: Store
-  readonly journal: Journal
+  readonly book: PoolBook
   readonly transactions: PoolTransactions
   readonly shared: SharedAddresses
   readonly defaults: readonly DefaultPool[]
-  /** Where this host begins to look for free addresses; undefined: at the start of the range. */
-  readonly origin: string | undefined
-  readonly isTaken: (key: string) => boolean
   /** Whether all that earlier boots left is known: a pool is not left before. */
   readonly mayLeave: () => boolean
 }
@@ -61,33 +45,31 @@ const MAY_WORK_LATER: readonly RefusalCode[] = ['not-ready', 'deadline']
  */
 export class Pools {
   readonly #parts: Parts
-  readonly #queue = new KeyedQueue()
-  readonly #pools = new Map<PoolId, HostPool>()
+  readonly #book: PoolBook
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#book = parts.book
   }
 
   async load(): Promise<void> {
-    for (const [id, entry] of await this.#parts.journal.pools()) {
-      this.#remember(parsePoolId(id), entry)
-    }
+    await this.#book.load()
   }
 
   /** @throws {Refusal} */
   joined(id: string): HostPool {
-    const found = this.#pools.get(id as PoolId)
+    const found = this.#book.get(id)
     if (found?.entry.state === 'lost') throw lostPool(found.pool)
     if (found?.entry.state !== 'joined') throw unknownPool(id)
     return found
   }
 
   cooldownOf(id: PoolId): number {
-    return this.#pools.get(id)?.cooldownMs ?? DEFAULT_COOLDOWN_MS
+    return this.#book.get(id)?.cooldownMs ?? DEFAULT_COOLDOWN_MS
   }
 
   all(): HostPool[] {
-    return [...this.#pools.values()]
+    return this.#book.all()
   }
 
   /**
@@ -121,18 +103,18 @@ export class Pools {
    * is back; nobody is given its addresses.
    */
   async release(id: string): Promise<'released' | 'kept' | 'unknown'> {
-    const found = this.#pools.get(id as PoolId)
+    const found = this.#book.get(id)
     if (!found) return 'unknown'
     const { pool } = found
-    await this.#inOrder(pool, async () => {
-      const entry = this.#pools.get(pool.id)?.entry
+    await this.#book.inOrder(pool, async () => {
+      const entry = this.#book.get(pool.id)?.entry
       if (!entry) return
       const count = entry.count - 1
-      if (count > 0) await this.#write(pool, { ...entry, count })
+      if (count > 0) await this.#book.write(pool, { ...entry, count })
       else await this.#stop(pool)
     })
-    if (this.#pools.get(pool.id)?.entry.state === 'leaving') await this.#endUseSoon(pool)
-    return this.#pools.has(pool.id) ? 'kept' : 'released'
+    if (this.#book.get(pool.id)?.entry.state === 'leaving') await this.#endUseSoon(pool)
+    return this.#book.get(pool.id) ? 'kept' : 'released'
   }
 
   /** Ends uses that failed half-way, and leaves the pools whose last address went after their last network did. */
@@ -148,24 +130,24 @@ export class Pools {
    * @throws {Refusal} where the subnet has another one, or an endpoint has the address
    */
   async gateway({ pool }: HostPool, wanted: Address | undefined): Promise<Address> {
-    return await this.#inOrder(pool, async () => {
+    return await this.#book.inOrder(pool, async () => {
       const { entry } = this.joined(pool.id)
       const known = entry.gateway && gatewayFor(entry.gateway, wanted, pool)
       if (known) return known
       const gateway = await this.#parts.shared.gateway(pool, wanted)
-      await this.#write(pool, { ...entry, gateway })
+      await this.#book.write(pool, { ...entry, gateway })
       return parseAddress(gateway.address)
     })
   }
 
   /** @throws {Refusal} where an endpoint has the address, or the pool has too many */
   async aux({ pool }: HostPool, address: Address): Promise<Address> {
-    return await this.#inOrder(pool, async () => {
+    return await this.#book.inOrder(pool, async () => {
       const { entry } = this.joined(pool.id)
       const text = formatAddress(address)
       if (entry.aux.includes(text)) return address
       await this.#parts.shared.aux(pool, address)
-      await this.#write(pool, { ...entry, aux: [...entry.aux, text] })
+      await this.#book.write(pool, { ...entry, aux: [...entry.aux, text] })
       return address
     })
   }
@@ -177,8 +159,8 @@ export class Pools {
    * @returns why it is lost
    */
   async rejoin({ pool }: HostPool): Promise<Refusal | undefined> {
-    return await this.#inOrder(pool, async () => {
-      const entry = this.#pools.get(pool.id)?.entry
+    return await this.#book.inOrder(pool, async () => {
+      const entry = this.#book.get(pool.id)?.entry
       if (entry?.state !== 'joined' && entry?.state !== 'lost') return undefined
       try {
         const { shared, transactions } = this.#parts
@@ -187,12 +169,12 @@ export class Pools {
         const { cooldown } = await transactions.join(join)
         if (gateway) await shared.gateway(pool, parseAddress(gateway.address))
         for (const text of aux) await shared.aux(pool, parseAddress(text))
-        this.#forgetCandidates(pool)
-        await this.#write(pool, { ...entry, state: 'joined', cooldownMs: cooldown.ms })
+        this.#book.forgetCandidates(pool)
+        await this.#book.write(pool, { ...entry, state: 'joined', cooldownMs: cooldown.ms })
         return undefined
       } catch (error) {
         if (!(error instanceof Refusal) || MAY_WORK_LATER.includes(error.code)) throw error
-        await this.#write(pool, { ...entry, state: 'lost' })
+        await this.#book.write(pool, { ...entry, state: 'lost' })
         return error
       }
     })
@@ -200,30 +182,37 @@ export class Pools {
 
   /** Whether the journal alone can answer. */
   #isKnown(request: JoinRequest): boolean {
-    const entry = this.#pools.get(request.pool.id)?.entry
+    const entry = this.#book.get(request.pool.id)?.entry
     return entry?.state === 'joined' && bringsNothingNew(request, entry)
   }
 
   async #use(request: JoinRequest): Promise<Pool> {
     const { pool } = request
-    return await this.#inOrder(pool, async () => {
-      const found = this.#pools.get(pool.id)?.entry
+    return await this.#book.inOrder(pool, async () => {
+      const found = this.#book.get(pool.id)?.entry
       const isUsed = found?.state === 'joined' || found?.state === 'lost'
       const count = isUsed ? found.count : 0
       if (count > 0 && request.automatic) throw alreadyThere(pool)
       if (found && this.#isKnown(request)) {
-        await this.#write(pool, { ...found, count: count + 1 })
+        await this.#book.write(pool, { ...found, count: count + 1 })
         return pool
       }
       const before = isUsed ? found : await this.#begin(request, found)
       const record = await this.#parts.transactions.join(request).catch(async error => {
-        if (count === 0 && error instanceof Refusal) await this.#stop(pool)
+        // Where that fails too, the use is ended later.
+        if (count === 0 && error instanceof Refusal) await this.#stop(pool).catch(() => {})
         throw error
       })
-      this.#forgetCandidates(pool)
+      this.#book.forgetCandidates(pool)
       const exclude = [...new Set([...before.exclude, ...request.exclude])]
       const cooldownMs = record.cooldown.ms
-      await this.#write(pool, { ...before, state: 'joined', count: count + 1, cooldownMs, exclude })
+      await this.#book.write(pool, {
+        ...before,
+        state: 'joined',
+        count: count + 1,
+        cooldownMs,
+        exclude,
+      })
       return pool
     })
   }
@@ -233,16 +222,16 @@ export class Pools {
     const { pool, automatic } = request
     const cooldownMs = this.cooldownOf(pool.id)
     const entry = { count: 0, cooldownMs, exclude: [], automatic, aux: [] }
-    await this.#write(pool, { ...entry, state: 'joining' })
+    await this.#book.write(pool, { ...entry, state: 'joining' })
     return { ...entry, state: 'joining' }
   }
 
   /** From here on nobody claims from the pool. A join that was never answered may still commit: not after the fence. */
   async #stop(pool: Pool): Promise<void> {
-    const entry = this.#pools.get(pool.id)?.entry
+    const entry = this.#book.get(pool.id)?.entry
     if (!entry || entry.state === 'leaving') return
     if (entry.state === 'joining') await this.#parts.transactions.fence()
-    await this.#write(pool, { ...entry, state: 'leaving', count: 0 })
+    await this.#book.write(pool, { ...entry, state: 'leaving', count: 0 })
   }
 
   /** As `endUse`, for at most a moment: the rest goes on behind the answer, and is tried again where it fails. */
@@ -255,50 +244,14 @@ export class Pools {
   }
 
   async #endUse(pool: Pool): Promise<void> {
-    const { journal, transactions } = this.#parts
-    await this.#inOrder(pool, async () => {
-      const state = this.#pools.get(pool.id)?.entry.state
+    await this.#book.inOrder(pool, async () => {
+      const state = this.#book.get(pool.id)?.entry.state
       if (state !== 'joining' && state !== 'leaving') return
       await this.#stop(pool)
-      if (!this.#parts.mayLeave() || (await this.#hasAddresses(pool))) return
-      await transactions.leave(pool)
-      await journal.writePool(pool.id, undefined)
-      this.#pools.delete(pool.id)
+      if (!this.#parts.mayLeave() || (await this.#book.hasAddresses(pool))) return
+      await this.#parts.transactions.leave(pool)
+      await this.#book.remove(pool)
     })
-  }
-
-  async #hasAddresses({ id, segment }: Pool): Promise<boolean> {
-    for await (const [, { pool }] of this.#parts.journal.addresses(addressesOf(segment))) {
-      if (pool === id) return true
-    }
-    return false
-  }
-
-  /** A pool that is left stops claims at once, and not when that is written: see `Claims`. */
-  async #write(pool: Pool, entry: PoolEntry): Promise<void> {
-    if (entry.state !== 'joined') this.#remember(pool, entry)
-    await this.#parts.journal.writePool(pool.id, entry)
-    this.#remember(pool, entry)
-  }
-
-  /** What was read ahead does not know the exclusions that came with a join, of whichever range of the subnet. */
-  #forgetCandidates({ segment, subnet }: Pool): void {
-    for (const { pool, candidates } of this.all()) {
-      if (poolKey(pool.segment, pool.subnet) === poolKey(segment, subnet)) candidates.forget()
-    }
-  }
-
-  #remember(pool: Pool, entry: PoolEntry): void {
-    const { store, origin, isTaken } = this.#parts
-    const candidates =
-      this.#pools.get(pool.id)?.candidates ?? new Candidates(store, pool, isTaken, origin)
-    const isJoined = () => this.#pools.get(pool.id)?.entry.state === 'joined'
-    const { cooldownMs } = entry
-    this.#pools.set(pool.id, { pool, entry, cooldownMs, candidates, isJoined })
-  }
-
-  async #inOrder<T>(pool: Pool, job: () => Promise<T>): Promise<T> {
-    return await this.#queue.run(`${pool.segment}~${formatSubnet(pool.subnet)}`, job)
   }
 }
 
