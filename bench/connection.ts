@@ -39,6 +39,7 @@ export class Connection {
 
   /** The body of the answer. @throws {Error} for any status but 200, and where no answer comes in time */
   async send(bytes: Buffer): Promise<string> {
+    if (this.#socket.destroyed) throw new Error('The server has hung up')
     this.#waiting = Promise.withResolvers()
     this.#socket.setTimeout(DEADLINE_MS)
     this.#socket.write(bytes)
@@ -58,6 +59,8 @@ export class Connection {
     if (this.#received.length < bodyAt + length) return
     const body = this.#received.slice(bodyAt)
     this.#received = ''
+    // Between two requests it may idle for as long as others are measured.
+    this.#socket.setTimeout(0)
     if (head.startsWith('HTTP/1.1 200 ')) this.#waiting?.resolve(body)
     else this.#waiting?.reject(new Error(`The server answered ${head.slice(9, 12)}: ${body}`))
   }
