@@ -2,7 +2,8 @@ import t from 'tap'
 import { parseAddress } from '../../ipam-plugin/addresses.ts'
 import { addressKey, hostKey } from '../../ipam-plugin/keys.ts'
 import { readAddress, readHost, write } from '../../ipam-plugin/records.ts'
-import { OutcomeUnknown } from '../../shared/store.ts'
+import { OutcomeUnknown, StoreUnavailable } from '../../shared/store.ts'
+import type { Transaction } from '../../shared/store.ts'
 import { put } from '../shared/open-store.ts'
 import { HostsWorld } from './hosts-world.ts'
 import type { HostWorld } from './hosts-world.ts'
@@ -59,28 +60,29 @@ await t.test(
   },
 )
 
-for (const when of ['sent', 'unsent'] as const) {
-  await t.test(`a release behind a re-claim of unknown outcome (${when}) comes last`, async t => {
+for (const when of ['before', 'after'] as const) {
+  await t.test(`a re-claim of unknown outcome that commits ${when} the release`, async t => {
     const { world, one, two, pool } = await twoHosts(t)
     const address = await two.endpoint(pool)
     await evict(one, 'host-2')
     await two.tend()
     const commit = two.store.commit.bind(two.store)
+    let sent: Transaction = { require: [], write: [] }
     two.store.commit = async transaction => {
-      const isReclaim = transaction.write.some(one => 'put' in one && one.put === keyOf(address))
-      if (!isReclaim) return await commit(transaction)
-      if (when === 'sent') await commit(transaction)
+      if (!puts(transaction, keyOf(address))) return await commit(transaction)
+      sent = transaction
       throw new OutcomeUnknown('the wire broke')
     }
     await two.tend()
     two.store.commit = commit
-    two.store.calls = []
+    if (when === 'before') t.ok((await commit(sent)).committed)
     await two.release(pool, address)
-    t.match(readAddress(await world.store.get(keyOf(address)))?.state, /used|idle/)
+    if (when === 'after') t.ok((await commit(sent)).committed)
     await two.tend()
     await two.tend()
     t.match(await two.ask('GET /v1/self'), { state: 'serving', queuedReleases: 0, lost: [] })
-    t.match(readAddress(await world.store.get(keyOf(address))), { state: 'idle' })
+    t.match(readAddress(await world.store.get(keyOf(address))), { state: 'idle' }, 'is undone')
+    t.notOk((await commit(sent)).committed, 'for good')
   })
 }
 
@@ -96,7 +98,13 @@ await t.test('a pool is not left before what an earlier boot left in it is relea
   await before.release(pool, known)
   await world.stop('host-1')
   const host = await world.host('host-1', { boot: 'boot-2', isAway: true })
+  const list = host.store.list.bind(host.store)
+  host.store.list = async () => {
+    throw new StoreUnavailable('it went away again')
+  }
   host.store.isAway = false
+  await host.tend()
+  host.store.list = list
   await host.releasePool(pool)
   t.match(await host.ask('GET /v1/pools'), { pools: [{ subnet: SUBNET }] }, 'not yet')
   await host.tend()
@@ -110,6 +118,10 @@ async function twoHosts(t: Parameters<typeof HostsWorld.open>[0]) {
   const pool = await one.requestPool(SUBNET)
   await two.requestPool(SUBNET)
   return { world, one, two, pool }
+}
+
+function puts({ write }: Transaction, key: string): boolean {
+  return write.some(one => 'put' in one && one.put === key)
 }
 
 async function evict(by: HostWorld, id: string): Promise<void> {
