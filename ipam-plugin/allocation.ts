@@ -39,6 +39,7 @@ export async function allocateAny(
     const target = { address, read: candidate.entry }
     const lost = await claims.claim(here, target, endpoint, { caller, deadline })
     if (!lost) return address
+    if (lost.lostTo) here.candidates.elsewhere()
   }
 }
 

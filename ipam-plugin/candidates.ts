@@ -23,6 +23,7 @@ export class Candidates {
   readonly #store: Store
   readonly #pool: Pool
   readonly #isTaken: (key: string) => boolean
+  readonly #origin: string | undefined
   readonly #start: bigint
   #position: bigint
   #found = 0
@@ -45,6 +46,7 @@ export class Candidates {
     this.#store = store
     this.#pool = pool
     this.#isTaken = isTaken
+    this.#origin = origin
     this.#start = startOf(pool, origin)
     this.#position = this.#start
   }
@@ -65,6 +67,17 @@ export class Candidates {
     this.#ready = []
     this.#found = 0
     this.#position = this.#start
+  }
+
+  /**
+   * Goes on at another place, after a candidate was lost to another host: that host reads the same windows, and would race
+   * for each of their addresses.
+   */
+  elsewhere(): void {
+    if (this.#origin === undefined) return
+    this.#turn += 1
+    this.#ready = []
+    this.#position = startOf(this.#pool, `${this.#origin} ${this.#turn}`)
   }
 
   /** @throws {Refusal} after some time of reading windows without a free address */

@@ -30,6 +30,17 @@ await t.test('where hosts share a pool, each begins at its own place, always the
   t.equal(await first('a'), found[0])
 })
 
+await t.test('hosts that meet part: a race lost is the only one', async t => {
+  const { store, pool } = await openPool(t, '172.16.0.0/16')
+  const two = [0, 1].map(() => new Candidates(store, pool, () => false, 'the same place'))
+  const [mine, other] = await Promise.all(two.map(one => one.next()))
+  t.equal(mine?.value, other?.value, 'they meet')
+  two[1]?.elsewhere()
+  const taken = new Set<bigint | undefined>()
+  for (let i = 0; i < 100; i++) for (const one of two) taken.add((await one.next())?.value)
+  t.equal(taken.size, 200)
+})
+
 await t.test('from wherever it begins, it comes round to all', async t => {
   const { store, pool } = await openPool(t, '192.0.2.0/28', { range: '192.0.2.8/29' })
   const all = ['.8', '.9', '.10', '.11', '.12', '.13', '.14']
