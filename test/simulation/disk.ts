@@ -12,6 +12,8 @@ export class Disk implements Journal, NoteBook {
   #synced = new Map<string, AddressEntry>()
   readonly poolEntries = new Map<PoolId, PoolEntry>()
   notes: Notes | undefined
+  /** How often all was lost: what was under way then is lost too. */
+  #losses = 0
 
   constructor(time: VirtualTime, random: Random) {
     this.#time = time
@@ -32,6 +34,7 @@ export class Disk implements Journal, NoteBook {
 
   /** As if the state directory had been lost, but not the identity. */
   lose(): void {
+    this.#losses += 1
     this.addressEntries.clear()
     this.#synced.clear()
     this.poolEntries.clear()
@@ -84,7 +87,10 @@ export class Disk implements Journal, NoteBook {
 
   /** What was handed to the kernel is written, even if the process dies before it hears of it. */
   async #write(job: () => void): Promise<void> {
-    this.#time.after(this.#random.next(), job)
+    const losses = this.#losses
+    this.#time.after(this.#random.next(), () => {
+      if (losses === this.#losses) job()
+    })
     await this.#time.sleep(1 + this.#random.next())
   }
 }

@@ -13,6 +13,7 @@ export type Network = {
 }
 
 export type NetworkOrder = {
+  /** Empty: one of the default pools. */
   readonly subnet: string
   readonly range?: string
   readonly gateway?: string
@@ -52,6 +53,8 @@ export class Engine {
   readonly doubtfulPools = new Set<string>()
   /** The addresses that are granted from now on may be given to others. */
   isForfeiting = false
+  /** The plugin's state is lost, and was not adopted yet. */
+  isForgotten = false
   /** How often an operator took this host for dead. */
   evictions = 0
 
@@ -61,7 +64,7 @@ export class Engine {
   }
 
   /** As `docker network create`: what fails half-way is undone by a single ReleasePool. */
-  async createNetwork(order: NetworkOrder): Promise<Network | undefined> {
+  async createNetwork(order: NetworkOrder, hangUp?: AbortSignal): Promise<Network | undefined> {
     const { subnet, range = '', options = {}, aux = [] } = order
     const request = {
       AddressSpace: 'berth',
@@ -70,9 +73,10 @@ export class Engine {
       Options: options,
       V6: false,
     }
-    const answer = await this.host.call('RequestPool', request)
-    if (answer.is !== 'answered') {
+    const answer = await this.host.call('RequestPool', request, hangUp)
+    if (answer.is !== 'answered' || hangUp?.aborted) {
       if (answer.is === 'lost') this.doubtfulPools.add(poolIdOf(order))
+      if (answer.is === 'answered') this.doubtfulPools.add(String(answer.body['PoolID']))
       return undefined
     }
     const pool = String(answer.body['PoolID'])
@@ -119,11 +123,13 @@ export class Engine {
   async stop(held: Held): Promise<Outcome> {
     this.held.delete(held.key)
     const { boot } = this.host
+    const wasForgotten = this.isForgotten
     const outcome = await this.host.call('ReleaseAddress', {
       PoolID: held.pool,
       Address: held.address,
     })
-    if (outcome.is !== 'answered' && boot === this.host.boot) this.unreleased.add(held.key)
+    const isKnown = outcome.is === 'answered' && !wasForgotten
+    if (!isKnown && boot === this.host.boot) this.unreleased.add(held.key)
     return outcome
   }
 
@@ -132,6 +138,21 @@ export class Engine {
     this.held.clear()
     this.unreleased.clear()
     this.lostAddresses = 0
+  }
+
+  /** What its plugin knew is lost, and what was under way with it. */
+  loseState(): void {
+    const { addressEntries, poolEntries } = this.host.disk
+    for (const { state } of addressEntries.values()) {
+      if (state === 'intent' || state === 'releasing') this.lostAddresses += 1
+    }
+    for (const id of poolEntries.keys()) this.doubtfulPools.add(id)
+    for (const network of this.networks) {
+      if (poolEntries.get(parsePoolId(network.pool).id)?.state !== 'joined')
+        this.networks.delete(network)
+    }
+    this.host.disk.lose()
+    this.isForgotten = true
   }
 
   #hold(pool: string, address: string): void {
@@ -159,5 +180,9 @@ export function keyOf(pool: string, address: string): string {
   return addressKey(parsePoolId(pool).segment, parseAddress(address))
 }
 
-export const poolIdOf = ({ subnet, range }: NetworkOrder): string =>
-  `default~${subnet}~${range === undefined || range === '' ? '-' : range}`
+export const AUTOMATIC = 'one of the default pools'
+
+const poolIdOf = ({ subnet, range }: NetworkOrder): string =>
+  subnet === ''
+    ? AUTOMATIC
+    : `default~${subnet}~${range === undefined || range === '' ? '-' : range}`

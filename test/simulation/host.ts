@@ -1,3 +1,5 @@
+import { parseSubnet } from '../../ipam-plugin/addresses.ts'
+import { adopt } from '../../ipam-plugin/adoption.ts'
 import { ipamMethods } from '../../ipam-plugin/driver.ts'
 import { startIpam } from '../../ipam-plugin/ipam.ts'
 import type { Ipam } from '../../ipam-plugin/ipam.ts'
@@ -10,6 +12,7 @@ import { Life } from './virtual-time.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 const TEND_EVERY_MS = 2000
+const DEFAULT_POOLS = [{ base: parseSubnet('10.5.0.0/27'), length: 29 }]
 
 /** What became of a call; `lost`: the plugin died, and nobody knows. */
 export type Outcome =
@@ -34,6 +37,8 @@ export class Host {
   readonly #parts: Parts
   readonly disk: Disk
   faults: Faults
+  /** Nobody starts it meanwhile. */
+  isKeptDown = false
   #boot = 1
   #isCut = false
   #life: Life | undefined
@@ -75,7 +80,7 @@ export class Host {
   }
 
   start(): void {
-    if (this.#life) return
+    if (this.#life || this.isKeptDown) return
     const { store, time, random, beatEveryMs, name, onReport } = this.#parts
     const life = new Life()
     this.#life = life
@@ -90,7 +95,7 @@ export class Host {
         journal: this.disk,
         notes: this.disk,
         host,
-        defaultPools: [],
+        defaultPools: DEFAULT_POOLS,
         report: (level, message, details) =>
           onReport(`${name} ${level}: ${message} ${JSON.stringify(details ?? {})}`),
         barred: () => undefined,
@@ -146,6 +151,16 @@ export class Host {
       const found = ipamMethods(async () => ipam)[`IpamDriver.${method}`]
       if (!found) throw new Error(`There is no method ${method}`)
       return { ...(await found(structuredClone(body), { caller, note: () => {} })) }
+    })
+  }
+
+  /** The operator's word that this machine is the host that the store knows. */
+  async adopt(): Promise<Outcome> {
+    return await this.within(async ({ store, registration, pools, membership }) => {
+      await adopt(store, this.disk, registration)
+      await pools.load()
+      await membership.tend()
+      return {}
     })
   }
 

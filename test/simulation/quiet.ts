@@ -2,6 +2,7 @@ import { formatAddress } from '../../ipam-plugin/addresses.ts'
 import { addressOfKey, ADDRESSES, endOf, POOLS } from '../../ipam-plugin/keys.ts'
 import { readAddress, readPool, readSegment } from '../../ipam-plugin/records.ts'
 import type { PoolRecord } from '../../ipam-plugin/records.ts'
+import { AUTOMATIC } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { World } from './world.ts'
 
@@ -76,12 +77,15 @@ function poolFaults({ store, engines }: World): string[] {
     for (const [id, entry] of host.disk.poolEntries) {
       if (entry.state === 'lost') continue
       const count = wanted.get(id)?.length ?? 0
-      if (!doubtfulPools.has(id) && entry.state === 'joined' && entry.count !== count)
+      const isDoubtful = doubtfulPools.has(id) || (entry.automatic && doubtfulPools.has(AUTOMATIC))
+      if (!isDoubtful && entry.state === 'joined' && entry.count !== count)
         faults.push(`${host.name} counts ${entry.count} of ${id}, and has ${count}`)
       const isUser = [...records.values()].some(
         ({ users }) => users[host.name]?.pools[id] !== undefined,
       )
-      if (!isUser) faults.push(`${host.name} has ${id}, and the store does not know`)
+      // With an address whose release was lost: that is claimed again after an eviction, and the pool is not joined again.
+      if (!isUser && entry.state !== 'leaving')
+        faults.push(`${host.name} has ${id}, and the store does not know`)
       for (const { gateway, aux } of wanted.get(id) ?? []) {
         for (const address of [...(gateway ? [gateway] : []), ...aux])
           shared.add(`${address} ${id}`)

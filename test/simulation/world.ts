@@ -113,8 +113,8 @@ export class World {
 
   /** The operator's word that the store is as it shall be. */
   async recover(by: Engine): Promise<Outcome> {
-    const outcome = await by.host.within(async ({ recovery, membership }) => {
-      const gate = await recovery.begin(by.host.name)
+    const outcome = await by.host.within(async ({ registration, recovery, membership }) => {
+      const gate = await recovery.begin(by.host.name, registration.lastRecovery)
       void membership.tend().catch(() => {})
       return gate
     })
@@ -156,7 +156,7 @@ export class World {
 
   /** Promise 2, at each change of the store: what a container has stays used. */
   #watch(key: string, before: Entry | undefined, after: Entry | undefined): void {
-    if (key === RECOVERY && readRecovery(after)?.open === false) this.isSetBack = false
+    if (key === RECOVERY && readRecovery(after)?.state === 'closed') this.isSetBack = false
     if (key.startsWith('v1/hosts/') || key.startsWith('v1/seen/'))
       this.note(`  ${key}: ${after?.value ?? 'nothing'} ${before?.revision}>${after?.revision}`)
     if (!key.startsWith('v1/addresses/')) return
