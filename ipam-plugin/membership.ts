@@ -42,11 +42,13 @@ type Parts = {
   readonly beatEveryMs: number
 }
 
-const WAIT_MS = 1200
+/** For an attempt to enter the store, where there was a reason not to. */
+const ATTEMPT_MS = 1200
 const LOOK_EVERY_MS = 5000
 /** More than twice as long as it takes a live host to look. */
 const GATHER_MS = 12_000
-const WAIT_WHILE_WORKING_MS = 20_000
+/** For this host to register, and to claim again what it holds. */
+const WAIT_MS = 20_000
 
 /**
  * This host among those that share the store: registers it, brings it back after an eviction or a recovery, and says when
@@ -75,14 +77,21 @@ export class Membership {
 
   /** Resolves when addresses may be given. @throws {Refusal} `not-ready`, with the reason, within two seconds */
   async serving(): Promise<void> {
+    // The engine asks for one address after the other, also while it starts: they must not all wait for a store that is
+    // known to be away. One more attempt fails at once, unless it is back.
+    if ('reason' in this.#state) await this.#attempt()
     const started = performance.now()
     while (!this.#isServing) {
-      const isWorking = !('reason' in this.#state)
+      const isLate = performance.now() - started > WAIT_MS
+      if ('reason' in this.#state || isLate) throw this.#refusal()
       if (this.#state.is === 'serving') void this.tend().catch(() => {})
-      const ms = performance.now() - started
-      if (ms > (isWorking ? WAIT_WHILE_WORKING_MS : WAIT_MS)) throw this.#refusal()
       await sleep(20)
     }
+  }
+
+  async #attempt(): Promise<void> {
+    const patience = sleep(ATTEMPT_MS, undefined, { ref: false })
+    await Promise.race([this.tend().catch(() => {}), patience])
   }
 
   /**

@@ -265,7 +265,7 @@ export class Registration {
   }
 
   #dislodged(): string {
-    return `Host ${this.host.name} was evicted, or its record was changed by somebody else; it is registering anew`
+    return `Host ${this.host.name} was evicted, or its record was changed by somebody else; it is registering anew: try again`
   }
 
   /** One change after the other: each goes on from what the one before has written. */

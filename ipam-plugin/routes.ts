@@ -93,7 +93,8 @@ async function self({ registration, membership, claims, journal }: Ipam): Promis
   }
   const { state } = membership
   const reason = 'reason' in state ? { reason: state.reason } : {}
-  return { id, name, state: state.is, ...reason, queuedReleases: claims.failed.size, lost }
+  const queued = [...claims.failed.keys()].filter(key => journal.address(key)?.state !== 'intent')
+  return { id, name, state: state.is, ...reason, queuedReleases: queued.length, lost }
 }
 
 async function recoveryOf({ recovery }: Ipam): Promise<object> {

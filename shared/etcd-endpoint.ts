@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect as connectTcp } from 'node:net'
 import { rootCertificates } from 'node:tls'
 // The package's front door hides the connection behind retries of its own, which may not be: a blind retry of a
 // transaction that did commit reads as a loss.
@@ -79,7 +81,7 @@ export class EtcdEndpoint {
     { connectMs, ms }: Limits,
   ): Promise<Calls[M]['answer']> {
     const until = performance.now() + ms
-    const connection = (this.#connection ??= connect(this.#pool, 'KV'))
+    const connection = (this.#connection ??= this.#dial(connectMs))
     try {
       const ready = await connected(await connection, connectMs)
       const answer = this.#login
@@ -91,6 +93,11 @@ export class EtcdEndpoint {
       if (!(error instanceof EtcdFault) || error.unanswered) this.#hangUp(connection)
       throw error
     }
+  }
+
+  async #dial(withinMs: number): Promise<Connection> {
+    await answers(this.url, withinMs)
+    return await connect(this.#pool, 'KV')
   }
 
   /** Calls under way end as they would have. */
@@ -159,6 +166,27 @@ function credentialsOf({ ca, cert, key }: EtcdOptions) {
     rootCertificate: Buffer.from(ca ?? rootCertificates.join('\n')),
     ...(cert !== undefined &&
       key !== undefined && { certChain: Buffer.from(cert), privateKey: Buffer.from(key) }),
+  }
+}
+
+/**
+ * Whether somebody listens. grpc-js does not give up a connection that nobody answers: it would stay for two minutes, one
+ * more with each attempt, and keep the process alive. This one is given up.
+ *
+ * @throws {EtcdFault}
+ */
+async function answers(url: string, withinMs: number): Promise<void> {
+  const { hostname, port, protocol } = new URL(url)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  const late = AbortSignal.timeout(Math.max(1, Math.ceil(withinMs)))
+  const socket = connectTcp(Number(port || (protocol === 'https:' ? 443 : 80)), host)
+  try {
+    await once(socket, 'connect', { signal: late })
+  } catch (error) {
+    const reason = late.aborted ? 'No connection could be made in time' : (error as Error).message
+    throw new EtcdFault('away', reason, true)
+  } finally {
+    socket.destroy()
   }
 }
 

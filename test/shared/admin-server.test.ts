@@ -7,6 +7,7 @@ import t from 'tap'
 import { serveAdmin } from '../../shared/admin-server.ts'
 import type { AdminRequest } from '../../shared/admin-server.ts'
 import { Refusal } from '../../shared/refusal.ts'
+import { StoreUnavailable } from '../../shared/store.ts'
 
 t.chdir(t.testdir({}))
 
@@ -22,6 +23,9 @@ const server = await serveAdmin(SOCKET, {
   'POST /v1/both': async () => ({ written: true }),
   'GET /v1/early': refuse('not-ready', 'The plugin cannot answer yet'),
   'GET /v1/late': refuse('deadline', 'The store did not answer in time'),
+  'GET /v1/away': async () => {
+    throw new StoreUnavailable('etcd cannot be reached')
+  },
   'GET /v1/senseless': refuse('bad-request', 'The limit must be a number'),
   'GET /v1/refused': refuse('address-in-use', 'Address 192.0.2.2 is used'),
   'GET /v1/broken': async () => {
@@ -87,6 +91,13 @@ await t.test('a body that is no JSON, or too long, comes to no route', async t =
       body: { error: /^Cannot read the request's body as JSON: /, code: 'bad-request' },
     })
   }
+})
+
+await t.test('an outage of the store may be over later', async t => {
+  t.strictSame(await ask('/v1/away'), {
+    status: 503,
+    body: { error: 'etcd cannot be reached', code: 'store-away' },
+  })
 })
 
 await t.test('another path is not found, and tells what there is', async t => {
