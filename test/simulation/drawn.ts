@@ -209,7 +209,7 @@ class Drawn {
       host.start()
       const outcome = await host.adopt()
       world.note(`${host.name} is adopted: ${told(outcome)}`)
-      if (outcome.is === 'answered') engine.isForgotten = false
+      if (outcome.is === 'answered') engine.adopted()
     }
   }
 

@@ -147,12 +147,17 @@ export class Engine {
       if (state === 'intent' || state === 'releasing') this.lostAddresses += 1
     }
     for (const id of poolEntries.keys()) this.doubtfulPools.add(id)
-    for (const network of this.networks) {
-      if (poolEntries.get(parsePoolId(network.pool).id)?.state !== 'joined')
-        this.networks.delete(network)
-    }
     this.host.disk.lose()
     this.isForgotten = true
+  }
+
+  /** Networks that the plugin could not learn of are removed. */
+  adopted(): void {
+    this.isForgotten = false
+    for (const network of this.networks) {
+      if (!this.host.disk.poolEntries.has(parsePoolId(network.pool).id))
+        this.networks.delete(network)
+    }
   }
 
   #hold(pool: string, address: string): void {
