@@ -3,7 +3,7 @@ import { NO_FAULTS } from './memory-store.ts'
 import type { Faults, Snapshot } from './memory-store.ts'
 import { faultsWhenQuiet } from './quiet.ts'
 import { World, told } from './world.ts'
-import { isSetBack } from '../../ipam-plugin/standing.ts'
+import { standingOf } from '../../ipam-plugin/standing.ts'
 import { readAddress, readHost, readRecovery, readSeen } from '../../ipam-plugin/records.ts'
 import { parsePoolId } from '../../ipam-plugin/pool-id.ts'
 import type { Host } from './host.ts'
@@ -42,6 +42,7 @@ class Drawn {
   #mustLive: Engine[] = []
   #history: string
   #histories = 0
+  #beginning = 0
 
   constructor(world: World) {
     this.#world = world
@@ -246,6 +247,7 @@ class Drawn {
     const { random, store, engines } = world
     if (world.isSetBack || store.isDown || engines.some(one => one.isForfeiting || one.isForgotten))
       return
+    if (!IS_MENDED && this.#beginning > 0) return
     const old = random.pick(this.#snapshots)
     const history = random.chance(0.5) ? store.history : `history-${(this.#histories += 1)}`
     const unaware = engines.filter(({ host }) => !knowsBetter(host, old, history))
@@ -285,7 +287,10 @@ class Drawn {
     for (;;) {
       const by = world.random.pick(aware)
       if (!by.host.isRunning) await world.sleep(100)
-      if ((await world.recover(by)).is === 'answered') break
+      this.#beginning += 1
+      const outcome = await world.recover(by)
+      this.#beginning -= 1
+      if (outcome.is === 'answered') break
       await world.sleep(500)
     }
     for (const { host } of away) {
@@ -338,7 +343,8 @@ function knowsBetter({ name, disk }: Host, { rows }: Snapshot, history: string):
   const host = readHost(rows.get(hostKey(name)))
   const seen = readSeen(rows.get(seenKey(name)))
   const gate = readRecovery(rows.get(RECOVERY))
-  return disk.notes !== undefined && isSetBack(disk.notes, { history, host, seen, gate })
+  const standing = standingOf(disk.notes, { history, host, seen, gate })
+  return standing.is === 'recovering' || (standing.is === 'barred' && standing.findsSetBack)
 }
 
 /** Whether the host has what the store did not know at the time. */

@@ -20,6 +20,8 @@ export class MemoryStore {
   #life = 0
   history = 'history-0'
   isDown = false
+  /** How long each way takes, at least. */
+  legMs = 0
   watch: Watcher = () => {}
 
   get life(): number {
@@ -177,8 +179,9 @@ export class Client implements Store {
   }
 
   #leg(): number {
-    if (this.#random.chance(this.faults.slow)) return this.#random.between(20, 450)
-    return this.#random.between(0, 20) / 10
+    const { legMs } = this.#store
+    if (this.#random.chance(this.faults.slow)) return legMs + this.#random.between(20, 450)
+    return legMs + this.#random.between(0, 20) / 10
   }
 
   #delay(): number {

@@ -191,3 +191,23 @@ await scenario(
   },
   { todo: 'not mended yet' },
 )
+
+await scenario(
+  'claims under way at once outlive a sign of life of their host',
+  1,
+  async (world, t) => {
+    const engine = world.engine(0)
+    await started(world, engine)
+    await engine.createNetwork({ subnet: '10.0.0.0/16', gateway: '10.0.0.1' })
+    world.store.legMs = 20
+    const failed: string[] = []
+    for (let i = 0; i < 120; i++) {
+      const runs = Array.from({ length: 64 }, () => engine.run('default~10.0.0.0/16~-'))
+      const outcomes = await Promise.all(runs)
+      failed.push(...outcomes.filter(({ is }) => is !== 'answered').map(told))
+    }
+    t.strictSame(failed, [])
+    world.store.legMs = 0
+  },
+  { todo: 'not mended yet' },
+)

@@ -271,3 +271,35 @@ await scenario(
   },
   { todo: 'not mended yet' },
 )
+
+await scenario(
+  'a recovery that begins while the store is set back hides nothing',
+  2,
+  async (world, t) => {
+    const [one, other] = [world.engine(0), world.engine(1)]
+    await fleet(world)
+    const beats = () => one.host.disk.notes?.beat ?? 0
+    const before = beats()
+    await world.until(() => beats() > before)
+    await world.sleep(100)
+    const snapshot = world.store.snapshot(world.time.now)
+    await fill(one, 5)
+    await one.host.within(async ({ registration }) => {
+      await registration.fence()
+      return {}
+    })
+    one.host.client.decide = ({ write }) => {
+      const isFencing = write.some(put => 'value' in put && put.value.includes('"fenced"'))
+      return isFencing ? world.time.sleep(300, 'done' as const) : undefined
+    }
+    const recovering = world.recover(one)
+    await world.sleep(50)
+    world.setBack(snapshot, world.store.history)
+    t.equal(codeOf(await recovering), 'not-ready')
+    await world.sleep(10_000)
+    await fill(other, 13)
+    one.host.client.decide = () => undefined
+    await recovered(world, one)
+  },
+  { todo: 'not mended yet' },
+)
