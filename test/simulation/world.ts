@@ -97,9 +97,8 @@ export class World {
   async #forgiveLater(engine: Engine, generation: number, eviction: number): Promise<void> {
     const isBack = () => {
       const { registration } = engine.host.ipam ?? {}
-      return (
-        engine.host.isServing && registration !== undefined && registration.generation >= generation
-      )
+      const isReturned = registration?.isReturned === true && registration.generation >= generation
+      return engine.host.isServing && isReturned
     }
     if ((await this.until(isBack)) && engine.evictions === eviction) this.#forgive(engine)
   }
