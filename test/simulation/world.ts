@@ -97,8 +97,8 @@ export class World {
   async #forgiveLater(engine: Engine, generation: number, eviction: number): Promise<void> {
     const isBack = () => {
       const { registration } = engine.host.ipam ?? {}
-      const isReturned = registration?.isReturned === true && registration.generation >= generation
-      return engine.host.isServing && isReturned
+      if (!engine.host.isServing || !registration) return false
+      return registration.isReturned && registration.generation >= generation
     }
     if ((await this.until(isBack)) && engine.evictions === eviction) this.#forgive(engine)
   }
