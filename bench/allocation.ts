@@ -19,7 +19,7 @@ const POOLS = ['192.0.2.0/24', '172.16.0.0/16', '10.0.0.0/8', '2001:db8::/64']
 /** Fits into a /24; short, so that floor and subject see the same noise of the machine. */
 const ROUND = 250
 const LONG = { rounds: 30, ms: 8000 }
-const WARM_UP = 12
+const WARM_UP = 8
 /** Also in flight while all warms up and is given back. */
 const MOST = 16
 
@@ -33,11 +33,13 @@ export async function measureAllocation(
   const subjects: [string, Side][] = [[FLOOR, floorSide(await servers.other.connections(MOST))]]
   const connections = await servers.plugin.connections(MOST)
   for (const subnet of POOLS) subjects.push([subnet, await poolSide(connections, subnet, ledger)])
-  for (const side of [floor, ...subjects.map(([, side]) => side)]) await warmUp(side)
   const rows: Row[] = []
   for (const [name, side] of subjects) {
     for (const count of inFlight) {
       const subject = async () => await side(count)
+      // Who was idle meanwhile has given back the code that was compiled.
+      await warmUp(side)
+      await warmUp(floor)
       const ratios = await compare(subject, async () => await floor(count), LONG)
       rows.push({ name, inFlight: count, ...ratios })
     }

@@ -7,8 +7,8 @@ import { audit, fill, putAll } from './etcd-contents.ts'
 import { Fleet, measureFleet } from './fleet.ts'
 import type { FleetRow, Subject } from './fleet.ts'
 import { Ledger } from './ledger.ts'
-import { compileInto, makePool, release, segmentOf, startPlugin } from './plugin.ts'
-import { Server } from './server.ts'
+import { compileInto, makePool, release, segmentOf, startAsShipped, startPlugin } from './plugin.ts'
+import type { Server } from './server.ts'
 import { allocationTable, fleetTable, ledgerLine } from './tables.ts'
 
 const WANTED_RATIO = 1.2
@@ -128,11 +128,11 @@ async function withEtcd(use: (url: string, etcd: Etcd) => Promise<void>): Promis
 }
 
 async function startFloor(folder: string, name: string, url: string): Promise<Server> {
-  return await Server.start(join(folder, name), ['bench/etcd-floor.ts'], settings(url, name))
+  return await startAsShipped('bench/etcd-floor.ts', join(folder, name), settings(url, name))
 }
 
 async function startAncestor(folder: string, name: string, url: string): Promise<Server> {
-  return await Server.start(join(folder, name), ['bench/ancestor.ts'], settings(url, name))
+  return await startAsShipped('bench/ancestor.ts', join(folder, name), settings(url, name))
 }
 
 async function startInstance(folder: string, name: string, url: string): Promise<Server> {

@@ -3,8 +3,8 @@ import { measureAllocation } from './allocation.ts'
 import { Ledger } from './ledger.ts'
 import { median } from './load.ts'
 import { measureMemory } from './memory.ts'
-import { compileInto, startPlugin, startUncached } from './plugin.ts'
-import { Server } from './server.ts'
+import { compileInto, startAsShipped, startPlugin, startUncached } from './plugin.ts'
+import type { Server } from './server.ts'
 import { allocationTable, ledgerLine, memoryTable, startTable } from './tables.ts'
 
 const STARTS = 10
@@ -18,8 +18,8 @@ export async function measureLevel(folder: string, print: (text: string) => void
   const shipped = await startMs(at => startPlugin(at, cache), join(folder, 'shipped'))
   print(startTable(shipped, uncached))
   print(memoryTable(await measureMemory(join(folder, 'memory'), cache)))
-  await using floor = await Server.start(join(folder, 'floor'), ['bench/floor.ts'])
-  await using other = await Server.start(join(folder, 'other'), ['bench/floor.ts'])
+  await using floor = await startAsShipped('bench/floor.ts', join(folder, 'floor'))
+  await using other = await startAsShipped('bench/floor.ts', join(folder, 'other'))
   await using plugin = await startPlugin(join(folder, 'plugin'), cache)
   const ledger = new Ledger()
   const rows = await measureAllocation({ floor, other, plugin }, [1, 16], ledger)

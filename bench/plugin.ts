@@ -21,10 +21,26 @@ export async function startPlugin(
   cache: string,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
+  return await startAsShipped('ipam-plugin/main.ts', folder, {
+    ...settings,
+    NODE_COMPILE_CACHE: cache,
+  })
+}
+
+/** Another program with the plugin's flags and environment: what differs then is what it does. */
+export async function startAsShipped(
+  program: string,
+  folder: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Server> {
   const { entrypoint, env } = await manifest()
-  const args = entrypoint.slice(entrypoint.findIndex(word => word.endsWith('/node')) + 1)
+  const flags = entrypoint.slice(entrypoint.findIndex(word => word.endsWith('/node')) + 1, -1)
   const values = Object.fromEntries(env.map(({ name, value }) => [name, value]))
-  return await Server.start(folder, args, { ...values, NODE_COMPILE_CACHE: cache, ...settings })
+  return await Server.start(folder, [...flags, program], {
+    ...values,
+    NODE_COMPILE_CACHE: '',
+    ...settings,
+  })
 }
 
 async function manifest(): Promise<Manifest> {

@@ -187,12 +187,16 @@ export class Claims {
     { read, endpoint, deadline }: Attempt,
   ): Promise<Lost | undefined> {
     const isMine = (current: ReadonlyMap<string, Entry>) => opOf(current.get(key)) === entry.op
+    const { epoch } = this.#registration
     for (;;) {
       const transaction = {
         require: [unchanged(key, read), ...this.#registration.claimConditions()],
         write: [{ put: key, value: write(this.#usedRecord(entry, endpoint)) }],
       }
       const result = await commitFirmly(this.#store, transaction, isMine, deadline)
+      if (this.#registration.epoch !== epoch) {
+        throw new OutcomeUnknown('This host had to register anew meanwhile; try again')
+      }
       if (result.committed) return undefined
       const now = result.current.get(key)
       if (now?.revision !== read?.revision) return { lostTo: now, doubtful: result.doubtful }

@@ -105,6 +105,12 @@ export class Membership {
     await this.#running
   }
 
+  /** Looks at the store now, as an operator expects whose word is to be carried out. */
+  async look(): Promise<void> {
+    if (this.#isServing) await this.#parts.registration.refresh().catch(() => {})
+    if (!this.#isServing) await this.#attempt()
+  }
+
   get #isServing(): boolean {
     return this.#state.is === 'serving' && this.#parts.registration.isIntact
   }

@@ -9,10 +9,9 @@ export type Found = Observation & { readonly entries: Entries }
 
 export type Entries = Readonly<Record<'host' | 'seen' | 'gate', Entry | undefined>>
 
-/** Reads what the store has of a host: not all of one moment. */
-export async function observe(store: Store, id: string): Promise<Found> {
-  const [history, host, seen, gate] = await Promise.all([
-    store.history(),
+/** Reads what the store has of a host, in the history that it follows: not all of one moment. */
+export async function observe(store: Store, id: string, history: string): Promise<Found> {
+  const [host, seen, gate] = await Promise.all([
     store.get(hostKey(id)),
     store.get(seenKey(id)),
     store.get(RECOVERY),

@@ -37,6 +37,7 @@ export class Registration {
   #mine: { readonly record: HostRecord; readonly entries: Entries } | undefined
   #isIntact = false
   #isOpen = false
+  #epoch = 0
 
   private constructor(store: Store, book: NoteBook, host: Host, notes: Notes | undefined) {
     this.#store = store
@@ -93,6 +94,14 @@ export class Registration {
     return this.#notes?.recovery?.number ?? 0
   }
 
+  /**
+   * Changes whenever this host may have lost its place: what was sent in one epoch is not to be believed in another, since
+   * the answer may be of a store that was set back meanwhile.
+   */
+  get epoch(): number {
+    return this.#epoch
+  }
+
   /** From now on claims may be sent. */
   open(): void {
     this.#isOpen = true
@@ -118,9 +127,9 @@ export class Registration {
    */
   async register(): Promise<Admitted> {
     return await this.#queue.run('record', async () => {
-      this.#isIntact = false
+      this.#lapse()
       for (;;) {
-        const found = await observe(this.#store, this.host.id)
+        const found = await this.#observeAnew()
         const standing = standingOf(this.#notes, found)
         if (standing.is === 'barred') {
           if (standing.findsSetBack) await this.#callForRecovery(found)
@@ -187,7 +196,8 @@ export class Registration {
    */
   async adopt(): Promise<boolean> {
     return await this.#queue.run('record', async () => {
-      const found = await observe(this.#store, this.host.id)
+      this.#lapse()
+      const found = await this.#observeAnew()
       const { host } = found
       const wereLost = this.#notes === undefined
       if (host) {
@@ -208,6 +218,11 @@ export class Registration {
     await this.#note({ boot: this.host.boot })
   }
 
+  #lapse(): void {
+    this.#isIntact = false
+    this.#epoch += 1
+  }
+
   #registered(): { readonly record: HostRecord; readonly entries: Entries } {
     if (this.#mine) return this.#mine
     throw new Refusal('not-ready', 'This host is not registered in the store yet; try again')
@@ -218,15 +233,26 @@ export class Registration {
     throw new Error('Nothing was noted before the host registered')
   }
 
+  /** In whatever history the store has now: nothing is sent before what was found of it is judged. */
+  async #observeAnew(): Promise<Found> {
+    const history = await this.#store.history()
+    this.#store.follow(history)
+    return await observe(this.#store, this.host.id, history)
+  }
+
   async #takeOver(): Promise<Found & { record: HostRecord }> {
-    const found = await observe(this.#store, this.host.id)
     const notes = this.#known()
+    if ((await this.#store.history()) !== notes.history) {
+      this.#lapse()
+      throw new Refusal('not-ready', this.#dislodged())
+    }
+    const found = await observe(this.#store, this.host.id, notes.history)
     const { host, gate, entries } = found
     const standing = standingOf(notes, found)
     const isOurs = host && entries.host && notes.nonces.includes(host.nonce)
     const isElsewhere = gate?.state === 'open' && host?.recovery?.id !== gate.id
-    this.#isIntact =
-      isOurs === true && standing.is !== 'barred' && !isElsewhere && !isSetBack(notes, found)
+    const isFit = standing.is !== 'barred' && !isElsewhere && !isSetBack(notes, found)
+    if (!isOurs || !isFit) this.#lapse()
     if (standing.is === 'barred') throw new Refusal('not-ready', standing.reason)
     if (!this.#isIntact || !host || !entries.host) throw new Refusal('not-ready', this.#dislodged())
     this.#mine = { record: host, entries }

@@ -33,6 +33,7 @@ export function ipamRoutes(started: () => Promise<Ipam>, adopt: () => Promise<vo
     },
     'POST /v1/recover': async () => {
       const ipam = await started()
+      await ipam.membership.look()
       const { host, lastRecovery } = ipam.registration
       const { id } = await ipam.recovery.begin(host.name, lastRecovery)
       void ipam.membership.tend().catch(() => {})

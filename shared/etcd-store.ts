@@ -16,8 +16,8 @@ const PAGE = 1000
 export class EtcdStore implements Store {
   readonly #cluster: EtcdCluster
   readonly #prefix: string
-  /** Of the cluster that all revisions are believed to belong to; undefined until it is known. */
-  #clusterId: string | undefined
+  /** The cluster that all revisions are believed to belong to; undefined until it is known. */
+  #followed: string | undefined
 
   /**
    * Connects when it is first asked for something.
@@ -65,14 +65,17 @@ export class EtcdStore implements Store {
     return { committed: false, current: new Map(current.map(entry => [entry.key, entry])) }
   }
 
-  /** The cluster's id. From here on another cluster than this one is not believed. */
+  /** The cluster's id, whichever it is now. */
   async history(): Promise<string> {
     const { header } = await this.#cluster.call('range', {
       key: Buffer.from(this.#prefix),
       keys_only: true,
     })
-    this.#clusterId = header.cluster_id
     return shown(header.cluster_id)
+  }
+
+  follow(history: string): void {
+    this.#followed = history
   }
 
   async close(): Promise<void> {
@@ -110,11 +113,10 @@ export class EtcdStore implements Store {
 
   /** An etcd that was replaced, or an endpoint of another one, answers with entries that mean nothing here. */
   #expectCluster({ cluster_id }: IResponseHeader, Fault: new (message: string) => Error): void {
-    this.#clusterId ??= cluster_id
-    if (cluster_id === this.#clusterId) return
-    throw new Fault(
-      `etcd is another cluster now: ${shown(cluster_id)} instead of ${shown(this.#clusterId)}`,
-    )
+    const answering = shown(cluster_id)
+    this.#followed ??= answering
+    if (answering === this.#followed) return
+    throw new Fault(`etcd is another cluster now: ${answering} instead of ${this.#followed}`)
   }
 }
 

@@ -49,6 +49,9 @@ export class LevelStore implements Store {
     return LOCAL_HISTORY
   }
 
+  /** There is but one. */
+  follow(): void {}
+
   async close(): Promise<void> {
     await this.#committing
   }

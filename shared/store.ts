@@ -24,6 +24,12 @@ export interface Store {
    */
   history(): Promise<string>
 
+  /**
+   * From now on only answers of this history are believed; before, those of the one that answered first. What comes from
+   * another is an outage, and of a commit the outcome is unknown.
+   */
+  follow(history: string): void
+
   close(): Promise<void>
 }
 

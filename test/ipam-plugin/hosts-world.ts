@@ -199,6 +199,10 @@ export class CountedStore implements Store {
     return await this.#store.history()
   }
 
+  follow(history: string): void {
+    this.#store.follow(history)
+  }
+
   async close(): Promise<void> {}
 
   #pass(call: string): void {

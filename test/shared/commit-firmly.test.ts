@@ -111,6 +111,7 @@ function scripted(...script: (CommitResult | Error)[]): Store & { readonly sent:
     get: async () => undefined,
     list: async () => [],
     history: async () => 'local',
+    follow: () => {},
     close: async () => {},
   }
 }
