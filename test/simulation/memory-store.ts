@@ -122,8 +122,11 @@ export class Client implements Store {
   }
 
   async history(): Promise<string> {
-    this.#history = await this.#ask(() => this.#store.history, false)
-    return this.#history
+    return await this.#ask(() => this.#store.history, false)
+  }
+
+  follow(history: string): void {
+    this.#history = history
   }
 
   async close(): Promise<void> {}
