@@ -1,5 +1,6 @@
 import { entriesBetween } from '../shared/pages.ts'
 import type { Store } from '../shared/store.ts'
+import type { Host } from './host.ts'
 import type { Journal } from './journal.ts'
 import { ADDRESSES, endOf, POOLS } from './keys.ts'
 import type { PoolId } from './pool-id.ts'
@@ -15,8 +16,10 @@ export async function adopt(
   journal: Journal,
   registration: Registration,
 ): Promise<void> {
-  if (!(await registration.adopt())) return
-  const { id, boot } = registration.host
+  await registration.adopt(() => restore(store, journal, registration.host))
+}
+
+async function restore(store: Store, journal: Journal, { id, boot }: Host): Promise<void> {
   for await (const entry of entriesBetween(store, ADDRESSES, endOf(ADDRESSES))) {
     const record = readAddress(entry)
     if (record.state !== 'used' || record.host !== id || record.boot !== boot) continue

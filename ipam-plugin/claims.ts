@@ -200,7 +200,7 @@ export class Claims {
       if (result.committed) return undefined
       const now = result.current.get(key)
       if (now?.revision !== read?.revision) return { lostTo: now, doubtful: result.doubtful }
-      await this.#registration.refresh()
+      await this.#registration.refresh(result.current)
       if (performance.now() > deadline) throw new OutcomeUnknown('The fence moved too often')
     }
   }

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { commitFirmly } from '../shared/commit-firmly.ts'
 import { entriesBetween } from '../shared/pages.ts'
+import { Refusal } from '../shared/refusal.ts'
 import { unchanged } from '../shared/store.ts'
-import type { Entry, Store } from '../shared/store.ts'
+import type { Condition, Entry, Store } from '../shared/store.ts'
 import { endOf, HOSTS, RECOVERY } from './keys.ts'
 import { readHost, readRecovery, write } from './records.ts'
 import type { HostRecord, RecoveryPhase, RecoveryRecord } from './records.ts'
@@ -35,9 +36,10 @@ export class Recovery {
    * @param lastNumber of the last recovery that the caller knows, whatever the store does
    */
   async begin(by: string, lastNumber: number): Promise<RecoveryRecord> {
-    const gate = await this.#open(by, lastNumber)
+    const opened = await this.#open(by, lastNumber)
+    const gate = readRecovery(opened)
     for await (const entry of entriesBetween(this.#store, HOSTS, endOf(HOSTS))) {
-      await this.#fence(entry, gate)
+      await this.#fence(entry, opened, gate)
     }
     return gate
   }
@@ -69,22 +71,25 @@ export class Recovery {
     })
   }
 
-  async #open(by: string, lastNumber: number): Promise<RecoveryRecord> {
+  async #open(by: string, lastNumber: number): Promise<Entry> {
     const id = randomUUID()
     const since = new Date().toISOString()
     for (;;) {
       const entry = await this.#store.get(RECOVERY)
       const found = readRecovery(entry)
-      if (found?.state === 'open') return found
+      if (entry && found?.state === 'open') return entry
       const number = Math.max(found?.number ?? 0, lastNumber) + 1
       const begun = found?.state === 'needed' ? found : { id, number }
       const gate: RecoveryRecord = { id: begun.id, number: begun.number, state: 'open', by, since }
-      if (await this.#commit(RECOVERY, entry, write(gate))) return gate
+      await this.#commit([unchanged(RECOVERY, entry)], RECOVERY, write(gate))
     }
   }
 
-  /** Also one that is evicted: in the state that was set back to, it may have returned since. */
-  async #fence(listed: Entry, { id }: RecoveryRecord): Promise<void> {
+  /**
+   * Also one that is evicted: in the state that was set back to, it may have returned since. Not in a store without this
+   * recovery: there, it would hide from the host that the store was set back.
+   */
+  async #fence(listed: Entry, opened: Entry, { id }: RecoveryRecord): Promise<void> {
     for (let entry: Entry | undefined = listed; entry; entry = await this.#store.get(listed.key)) {
       const { evicted: _back, ...record } = readHost(entry)
       if (record.recovery?.id === id) return
@@ -94,14 +99,18 @@ export class Recovery {
         nonce: randomUUID(),
         recovery: { id, phase: 'fenced' },
       }
-      if (await this.#commit(listed.key, entry, write(fenced))) return
+      const require = [unchanged(listed.key, entry), unchanged(RECOVERY, opened)]
+      if (await this.#commit(require, listed.key, write(fenced))) return
+      if ((await this.gate())?.id !== id) throw new Refusal('not-ready', OVERTAKEN)
     }
   }
 
-  async #commit(key: string, read: Entry | undefined, value: string): Promise<boolean> {
-    const transaction = { require: [unchanged(key, read)], write: [{ put: key, value }] }
+  async #commit(require: Condition[], key: string, value: string): Promise<boolean> {
+    const transaction = { require, write: [{ put: key, value }] }
     const isMine = (current: ReadonlyMap<string, Entry>) => current.get(key)?.value === value
     const deadline = performance.now() + DEADLINE_MS
     return (await commitFirmly(this.#store, transaction, isMine, deadline)).committed
   }
 }
+
+const OVERTAKEN = 'etcd was set back again while the recovery began; run: berth recover'

@@ -14,6 +14,9 @@ import type { Entries, Found } from './observe.ts'
 import { write } from './records.ts'
 import type { HostRecord } from './records.ts'
 import { isSetBack, standingOf } from './standing.ts'
+import type { Standing } from './standing.ts'
+
+type Barring = Extract<Standing, { is: 'barred' }>
 
 /** Nothing may be claimed until somebody did what the message says. */
 export class Barred extends Error {
@@ -132,7 +135,7 @@ export class Registration {
         const found = await this.#observeAnew()
         const standing = standingOf(this.#notes, found)
         if (standing.is === 'barred') {
-          if (standing.findsSetBack) await this.#callForRecovery(found)
+          await this.#tell(standing, found)
           throw new Barred(standing.reason)
         }
         this.#notes ??= firstNotes(this.host, found)
@@ -163,10 +166,13 @@ export class Registration {
   /**
    * After a claim failed at the fence: where my own fencing or beat moved it, the new revisions are taken over.
    *
+   * @param current what a lost commit found: where the fence is so by now, somebody else has looked already
    * @throws {Refusal} where the record is not ours any more: nothing may be claimed until it was registered anew
    */
-  async refresh(): Promise<void> {
-    await this.#queue.run('record', () => this.#takeOver())
+  async refresh(current?: ReadonlyMap<string, Entry>): Promise<void> {
+    await this.#queue.run('record', async () => {
+      if (!current || !this.stillHeld(current)) await this.#takeOver()
+    })
   }
 
   /** Gives the next sign of life, if the last one is still there. @throws {Refusal} where the record is not ours any more */
@@ -192,19 +198,20 @@ export class Registration {
    * The operator's word that this machine is the host that the store knows, and not a copy of it; where the store knows
    * none, that it is the right store. That a store was set back is not settled by it. All is claimed again afterwards.
    *
-   * @returns whether the notes were lost, and with them the journal
+   * @param restore writes the journal anew, where it was lost with the notes: before them, since they say that it is there
    */
-  async adopt(): Promise<boolean> {
-    return await this.#queue.run('record', async () => {
+  async adopt(restore: () => Promise<void>): Promise<void> {
+    await this.#queue.run('record', async () => {
       this.#lapse()
       const found = await this.#observeAnew()
-      const { host } = found
-      const wereLost = this.#notes === undefined
+      const { host, history } = found
       if (host) {
+        if (!this.#notes) await restore()
         this.#notes ??= { ...firstNotes(this.host, found), ...notesOf(found) }
         await this.#note(adopted(this.#notes, host))
-      } else if (!wereLost) await this.#note({ history: LOCAL_HISTORY })
-      return wereLost && host !== undefined
+      } else if (this.#notes && this.#notes.history !== history) {
+        await this.#note({ history: LOCAL_HISTORY })
+      }
     })
   }
 
@@ -249,11 +256,16 @@ export class Registration {
     const found = await observe(this.#store, this.host.id, notes.history)
     const { host, gate, entries } = found
     const standing = standingOf(notes, found)
-    const isOurs = host && entries.host && notes.nonces.includes(host.nonce)
+    // An eviction and a recovery raise the generation: also where an adoption took their nonce for ours.
+    const isSame = host !== undefined && host.generation === this.#mine?.record.generation
+    const isOurs = isSame && notes.nonces.includes(host.nonce)
     const isElsewhere = gate?.state === 'open' && host?.recovery?.id !== gate.id
     const isFit = standing.is !== 'barred' && !isElsewhere && !isSetBack(notes, found)
     if (!isOurs || !isFit) this.#lapse()
-    if (standing.is === 'barred') throw new Refusal('not-ready', standing.reason)
+    if (standing.is === 'barred') {
+      await this.#tell(standing, found)
+      throw new Refusal('not-ready', standing.reason)
+    }
     if (!this.#isIntact || !host || !entries.host) throw new Refusal('not-ready', this.#dislodged())
     this.#mine = { record: host, entries }
     const beat = found.seen?.beat ?? 0
@@ -278,8 +290,9 @@ export class Registration {
     return true
   }
 
-  /** Tells all hosts that the store was set back; nothing to do where somebody has told already. */
-  async #callForRecovery({ gate, entries }: Found): Promise<void> {
+  /** Tells all hosts that the store was set back, where this host found it; nothing to do where somebody has told already. */
+  async #tell({ findsSetBack }: Barring, { gate, entries }: Found): Promise<void> {
+    if (!findsSetBack) return
     const number = Math.max(gate?.number ?? 0, this.lastRecovery) + 1
     const by = this.host.name
     const since = new Date().toISOString()

@@ -73,8 +73,9 @@ function inRecovery(
   isBehind: boolean,
 ): Standing {
   const fenced: Standing = { is: 'recovering', id, phase: 'fenced' }
-  if (!host || host.evicted) return fenced
-  if (host.recovery?.id !== id) return isOurs || isBehind ? fenced : barred(COPY)
+  // How far it was in a state set back to says nothing of what it holds now.
+  if (!host || host.evicted || isBehind) return fenced
+  if (host.recovery?.id !== id) return isOurs ? fenced : barred(COPY)
   // The first phase is written by whoever began the recovery, the others by the host itself.
   if (host.recovery.phase === 'fenced') return fenced
   return isOurs ? { is: 'recovering', id, phase: host.recovery.phase } : barred(COPY)

@@ -402,19 +402,24 @@ await t.test('adopt() makes the record this machine’s, on the operator’s wor
   await registration.noteReturned()
   await put(store, KEY, write({ name: 'rack1', generation: 1, nonce: 'of a copy' }))
   await t.rejects(registration.register(), { name: 'Barred', message: COPY })
-  t.equal(await registration.adopt(), false, 'the journal is there')
+  await registration.adopt(async () => void t.fail('the journal is there'))
   t.strictSame(await registration.register(), { is: 'returning' })
   t.notOk(registration.isReturned, 'what it holds is claimed again')
   t.equal((await notes.read())?.nonces.length, 1)
 })
 
-await t.test('adopt() tells where the notes were lost, and with them the journal', async t => {
+await t.test('adopt() has the journal written before the notes, where both were lost', async t => {
   const { store, open } = await openWorld(t, 'cluster-1')
   const before = await registered(open)
   await before.beat()
   const registration = await open(host, inMemory())
   await t.rejects(registration.register(), { name: 'Barred', message: /its journal here is empty/ })
-  t.equal(await registration.adopt(), true)
+  await t.rejects(
+    registration.adopt(async () => Promise.reject(new Error('no'))),
+    { message: 'no' },
+  )
+  await t.rejects(registration.register(), { name: 'Barred', message: /its journal here is empty/ })
+  await registration.adopt(async () => {})
   t.strictSame(await registration.register(), { is: 'returning' })
   await registration.beat()
   t.match(readSeen(await store.get(SEEN)), { beat: 2 })
@@ -425,14 +430,14 @@ await t.test('adopt() of a host that was evicted meanwhile has it return', async
   await registered(open)
   await put(store, KEY, write(evicted))
   const registration = await open(host, inMemory())
-  t.equal(await registration.adopt(), true)
+  await registration.adopt(async () => {})
   t.strictSame(await registration.register(), { is: 'returning' })
   t.notOk(registration.isReturned)
 })
 
 await t.test('adopt() of a host that the store does not know changes nothing', async t => {
   const { notes, open } = await openWorld(t, 'cluster-1')
-  t.equal(await (await open()).adopt(), false)
+  await (await open()).adopt(async () => void t.fail('nothing is known'))
   t.equal(await notes.read(), undefined)
 })
 
@@ -445,7 +450,7 @@ await t.test('adopt() is the word that another store is the right one from now o
   store.history = async () => 'cluster-2'
   await t.rejects(registration.register(), { name: 'Barred', message: OTHER_STORE })
   t.equal(await store.get(RECOVERY), undefined, 'the hosts there are not stopped')
-  t.equal(await registration.adopt(), false)
+  await registration.adopt(async () => void t.fail('the journal is there'))
   t.strictSame(await registration.register(), { is: 'returning' })
   t.notOk(registration.isReturned)
   await registration.beat()
@@ -460,7 +465,7 @@ await t.test('adopt() does not settle that a store was set back', async t => {
   await registration.fence()
   await registration.beat()
   await put(store, KEY, older)
-  await registration.adopt()
+  await registration.adopt(async () => {})
   await t.rejects(registration.register(), { name: 'Barred', message: SET_BACK })
 })
 

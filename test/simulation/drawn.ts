@@ -21,8 +21,6 @@ const ORDERS: readonly NetworkOrder[] = [
 ]
 const BEAT_EVERY_MS = 3000
 const STEPS = 60
-/** What the tests that are to do show is kept out of drawn worlds until it is mended. */
-const IS_MENDED = false
 /** Whatever is under way to the store has arrived after this time. */
 const LATEST_MS = 11_000
 
@@ -42,7 +40,6 @@ class Drawn {
   #mustLive: Engine[] = []
   #history: string
   #histories = 0
-  #beginning = 0
 
   constructor(world: World) {
     this.#world = world
@@ -58,8 +55,7 @@ class Drawn {
     await Promise.all(first.map(engine => this.#create(engine)))
     for (let i = 0; i < STEPS; i++) {
       if (i === late) world.engine(0).host.start()
-      const isStill = IS_MENDED || gateOf(world)?.state !== 'open'
-      if (!world.isSetBack && isStill && i % 5 === 0)
+      if (!world.isSetBack && i % 5 === 0)
         this.#snapshots.push(world.store.snapshot(world.time.now))
       this.#go(this.#step())
       await world.sleep(world.random.pick([1, 10, 100, 500, 1500]) * world.random.next())
@@ -199,7 +195,7 @@ class Drawn {
   async #loseState(engine: Engine): Promise<void> {
     const { host } = engine
     const world = this.#world
-    if (!IS_MENDED || world.isSetBack || engine.isForgotten || !host.isServing) return
+    if (world.isSetBack || engine.isForgotten || !host.isServing) return
     world.note(`${host.name} loses its state`)
     host.kill()
     engine.loseState()
@@ -247,7 +243,6 @@ class Drawn {
     const { random, store, engines } = world
     if (world.isSetBack || store.isDown || engines.some(one => one.isForfeiting || one.isForgotten))
       return
-    if (!IS_MENDED && this.#beginning > 0) return
     const old = random.pick(this.#snapshots)
     const history = random.chance(0.5) ? store.history : `history-${(this.#histories += 1)}`
     const unaware = engines.filter(({ host }) => !knowsBetter(host, old, history))
@@ -287,9 +282,7 @@ class Drawn {
     for (;;) {
       const by = world.random.pick(aware)
       if (!by.host.isRunning) await world.sleep(100)
-      this.#beginning += 1
       const outcome = await world.recover(by)
-      this.#beginning -= 1
       if (outcome.is === 'answered') break
       await world.sleep(500)
     }

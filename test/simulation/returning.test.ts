@@ -169,7 +169,6 @@ await scenario(
     await world.recover(other)
     await world.sleep(20_000)
   },
-  { todo: 'not mended yet' },
 )
 
 await scenario(
@@ -189,7 +188,6 @@ await scenario(
     t.strictSame((await fill(adopted, 1)).map(codeOf), ['not-ready'])
     await world.sleep(30_000)
   },
-  { todo: 'not mended yet' },
 )
 
 await scenario(
@@ -209,5 +207,4 @@ await scenario(
     t.strictSame(failed, [])
     world.store.legMs = 0
   },
-  { todo: 'not mended yet' },
 )

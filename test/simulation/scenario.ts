@@ -18,9 +18,8 @@ export async function scenario(
   name: string,
   hosts: number,
   story: (world: World, t: Test) => Promise<void>,
-  options: { readonly todo?: string } = {},
 ): Promise<void> {
-  await t.test(name, options, async t => {
+  await t.test(name, async t => {
     const world = new World(7, hosts, BEAT_EVERY_MS)
     await world.time.run(async () => {
       await story(world, t)
