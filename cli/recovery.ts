@@ -19,11 +19,15 @@ run this on one of them:
   2. Each claims again, from its own journal, what its containers hold.
   3. When all have, addresses are given again.
 
-A host that cannot come back keeps the others waiting until it is evicted (see
-berth host evict --help):
+It takes about half a minute. A host that cannot come back keeps the others
+waiting until it is evicted, also one that had been evicted before the backup
+was made (see berth host evict --help):
   berth host evict HOST
 
-A host notices within half a minute. While it waits, this command shows for
+Start berth on all hosts first: one that runs takes part by itself, even if the
+backup does not know it. Run this after every restore: where the backup was
+younger than half a minute, and etcd's cluster token is the old one, no host
+can notice by itself that addresses are missing. While it waits, this command shows for
 whom. It may be broken off: the recovery goes on, and the command, given again,
 shows it again.`
 
