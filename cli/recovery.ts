@@ -27,9 +27,10 @@ was made (see berth host evict --help):
 Start berth on all hosts first: one that runs takes part by itself, even if the
 backup does not know it. Run this after every restore: where the backup was
 younger than half a minute, and etcd's cluster token is the old one, no host
-can notice by itself that addresses are missing. While it waits, this command shows for
-whom. It may be broken off: the recovery goes on, and the command, given again,
-shows it again.`
+can notice by itself that addresses are missing.
+
+While it waits, this command shows for whom. It may be broken off: the recovery
+goes on, and the command, given again, shows it again.`
 
 const WARNING = `All hosts are to be fenced, and to claim again what their containers hold. Until
 each has, or is evicted, no host gives addresses. etcd must be restored by now,
