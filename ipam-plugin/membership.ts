@@ -4,6 +4,7 @@ import { Refusal } from '../shared/refusal.ts'
 import { isOutage } from '../shared/store.ts'
 import type { Store } from '../shared/store.ts'
 import { endOf, POOLS } from './keys.ts'
+import { namesakesOf } from './namesakes.ts'
 import { parsePoolId } from './pool-id.ts'
 import type { PoolId } from './pool-id.ts'
 import type { PoolTransactions } from './pool-transactions.ts'
@@ -75,7 +76,11 @@ export class Membership {
     return { is: 'store-away', reason: this.#outage }
   }
 
-  /** Resolves when addresses may be given. @throws {Refusal} `not-ready`, with the reason, within two seconds */
+  /**
+   * Resolves when addresses may be given: also where this host is claiming its own again, which ends.
+   *
+   * @throws {Refusal} `not-ready`, with the reason, within two seconds of there being one
+   */
   async serving(): Promise<void> {
     // The engine asks for one address after the other, also while it starts: they must not all wait for a store that is
     // known to be away. One more attempt fails at once, unless it is back.
@@ -152,6 +157,14 @@ export class Membership {
     this.#state = { is: 'serving' }
     this.#reported = undefined
     report('info', 'serving')
+    if (standing.is === 'new') await this.#pointOutNamesakes()
+  }
+
+  async #pointOutNamesakes(): Promise<void> {
+    const { store, registration, report } = this.#parts
+    for (const namesake of await namesakesOf(store, registration.host)) {
+      report('warn', NAMESAKE, namesake)
+    }
   }
 
   async #beat(): Promise<void> {
@@ -259,5 +272,7 @@ export class Membership {
 
 const RETURNING =
   'This host was evicted, or comes from another store: it claims its pools and addresses again'
+const NAMESAKE =
+  'Another host has the name of this one. If it is this machine before it was set up anew, run: berth host evict ID'
 const LOST =
   'Lost while this host was away: a container here may use what others have by now. Stop it, and start it again'
