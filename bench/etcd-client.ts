@@ -65,6 +65,10 @@ export function put(key: string, value: string) {
   return { request_put: { key: Buffer.from(key), value: Buffer.from(value) } }
 }
 
+export function read(key: string) {
+  return { request_range: { key: Buffer.from(key) } }
+}
+
 export function remove(key: string) {
   return { request_delete_range: { key: Buffer.from(key) } }
 }

@@ -2,20 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { openLog } from '../shared/log.ts'
 import { servePlugin } from '../shared/plugin-server.ts'
-import { at, EtcdClient, put } from './etcd-client.ts'
+import { at, EtcdClient, put, read } from './etcd-client.ts'
 import { USED } from './record.ts'
 
 /**
  * The floor of an allocation on etcd: the same server, the same log, the same client, and one bare transaction with the
- * conditions of a claim (the address is absent; the host's record and its last sign of life are as they were) and a put
- * of a record as long as the plugin's. Each process writes keys of its own.
+ * conditions of a claim (the address is absent; the host's record, its last sign of life and the gate of recoveries are as
+ * they were), a put of a record as long as the plugin's, and what tells a loser why. Each process writes keys of its own.
  */
 const { ETCD_ENDPOINTS = '', PLUGIN_SOCKET = '' } = process.env
 const etcd = await EtcdClient.open(ETCD_ENDPOINTS)
 const me = randomUUID()
 const own = [`/floor/v1/hosts/${me}`, `/floor/v1/seen/${me}`]
 const { header } = await etcd.txn({ success: own.map(key => put(key, USED)) })
-const registered = own.map(key => at(key, header.revision))
+const gate = `/floor/v1/recovery/${me}`
+const registered = [...own.map(key => at(key, header.revision)), at(gate, '0')]
+const whyLost = [...own, gate].map(read)
 let count = 0
 
 const server = await servePlugin({
@@ -30,6 +32,7 @@ const server = await servePlugin({
       const { succeeded } = await etcd.txn({
         compare: [at(key, '0'), ...registered],
         success: [put(key, USED)],
+        failure: [read(key), ...whyLost],
       })
       if (!succeeded) throw new Error(`Somebody else wrote ${key}`)
       return { Address: `${me.slice(0, 8)}-${number}`, Data: {} }

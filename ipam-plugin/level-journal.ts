@@ -13,7 +13,9 @@ const FLUSHED = 'journal/flushed'
 const PAGE = 1000
 /** When the file is longer, what stands in the database is taken out of it. */
 const CLEAR_AT = 64 * 1024
-const FLUSH_AFTER_MS = 50
+/** Late enough that a quiet host writes little, in portions small enough not to hold up a busy one. */
+const FLUSH_AFTER_MS = 500
+const FLUSH_AT = 500
 
 const addressEntry: v.Type<AddressEntry> = v.object({
   state: v.union(v.literal('intent'), v.literal('held'), v.literal('releasing'), v.literal('lost')),
@@ -51,6 +53,7 @@ export class LevelJournal implements Journal {
   /** What is on its way into the database: an object for each change, so that two alike are told apart. */
   readonly #pending = new Map<string, { readonly entry: AddressEntry | null }>()
   #isFlushing = false
+  #isFull: () => void = () => {}
   #isClosed = false
 
   private constructor(database: LevelDatabase, file: AppendFile, boot: string) {
@@ -107,6 +110,7 @@ export class LevelJournal implements Journal {
     this.#file.append(this.#record(key, entry ?? null))
     this.#pending.set(key, { entry: entry ?? null })
     if (!this.#isFlushing) void this.#flushSoon()
+    if (this.#pending.size >= FLUSH_AT) this.#isFull()
   }
 
   async sync(): Promise<void> {
@@ -136,7 +140,9 @@ export class LevelJournal implements Journal {
   async #flushSoon(): Promise<void> {
     this.#isFlushing = true
     while (this.#pending.size > 0 && !this.#isClosed) {
-      await sleep(FLUSH_AFTER_MS, undefined, { ref: false })
+      const { promise: full, resolve } = Promise.withResolvers<void>()
+      this.#isFull = resolve
+      await Promise.race([full, sleep(FLUSH_AFTER_MS, undefined, { ref: false })])
       // Whatever fails stays pending, and in the file.
       await this.#flush({ sync: false }).catch(() => {})
     }
