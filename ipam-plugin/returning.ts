@@ -46,8 +46,9 @@ export class Returning {
       const why = await this.#pools.rejoin(here)
       if (why) lost(here.pool.id, why.message)
     }
-    const keys: string[] = []
-    for await (const [key] of this.#journal.addresses()) keys.push(key)
+    const held = new Set<string>()
+    for await (const [key] of this.#journal.addresses()) held.add(key)
+    const keys = [...held]
     for (let i = 0; i < keys.length; i += AT_ONCE) {
       const some = keys.slice(i, i + AT_ONCE)
       await Promise.all(some.map(key => this.#reclaimOrLose(key, lost)))

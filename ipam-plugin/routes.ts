@@ -87,15 +87,23 @@ async function pools(ipam: Ipam): Promise<object[]> {
 /** This host alone, from what it knows itself: also while the store is away. */
 async function self({ registration, membership, claims, journal }: Ipam): Promise<object> {
   const { id, name } = registration.host
-  const lost: object[] = []
+  // The journal may name an address twice.
+  const lost = new Map<string, object>()
   for await (const [key, { state, pool }] of journal.addresses()) {
     if (state !== 'lost') continue
-    lost.push({ address: formatAddress(addressOfKey(key)), segment: segmentOfKey(key), pool })
+    lost.set(key, { address: formatAddress(addressOfKey(key)), segment: segmentOfKey(key), pool })
   }
   const { state } = membership
   const reason = 'reason' in state ? { reason: state.reason } : {}
   const queued = [...claims.failed.keys()].filter(key => journal.address(key)?.state !== 'intent')
-  return { id, name, state: state.is, ...reason, queuedReleases: queued.length, lost }
+  return {
+    id,
+    name,
+    state: state.is,
+    ...reason,
+    queuedReleases: queued.length,
+    lost: [...lost.values()],
+  }
 }
 
 async function recoveryOf({ recovery }: Ipam): Promise<object> {
