@@ -98,11 +98,15 @@ export class PoolTransactions {
     for (;;) {
       // Taken before anything is read: what was read without them might be of another store.
       const fence = this.#registration.conditions()
+      const { epoch } = this.#registration
       const { require, write: writes, result } = await change()
       if (writes.length === 0) return result
       const transaction = { require: [...require, ...fence], write: writes }
       const outcome = await this.#attempt(transaction, deadline)
       if (!outcome) continue
+      if (this.#registration.epoch !== epoch) {
+        throw new OutcomeUnknown('This host had to register anew meanwhile; try again')
+      }
       if (outcome.committed) return result
       if (deadline.aborted)
         throw new Refusal('deadline', 'Too many hosts change this pool at once; try again')
