@@ -205,19 +205,27 @@ export class Claims {
     }
   }
 
-  /** Makes the record idle if it is still this claim's; else it is not ours to touch. */
+  /** Releases the address in the store and here. What an earlier epoch saw or wrote there may be gone: it is done again. */
   async #takeBack(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
     this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
+    for (let epoch; epoch !== this.#registration.epoch;) {
+      epoch = this.#registration.epoch
+      await this.#makeIdle(key, entry, cooldownMs)
+    }
+    this.#journal.writeAddress(key, undefined)
+  }
+
+  /** Makes the record idle if it is still this claim's; else it is not ours to touch. */
+  async #makeIdle(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
     for (;;) {
       const found = await this.#store.get(key)
-      if (opOf(found) !== entry.op) break
+      if (opOf(found) !== entry.op) return
       const value = write({ state: 'idle', until: Date.now() + cooldownMs })
       const transaction = { require: [unchanged(key, found)], write: [{ put: key, value }] }
       const deadline = performance.now() + DELIVER_WITHIN_MS
       const result = await commitFirmly(this.#store, transaction, () => false, deadline)
-      if (result.committed) break
+      if (result.committed) return
     }
-    this.#journal.writeAddress(key, undefined)
   }
 
   async #exclusively<T>(key: string, entry: AddressEntry, step: () => Promise<T>): Promise<T> {
@@ -261,7 +269,7 @@ type Attempt = {
 
 const failure = (error: unknown) => ({ error })
 
-export function opOf(entry: Entry | undefined): string | undefined {
+function opOf(entry: Entry | undefined): string | undefined {
   const record = readAddress(entry)
   return record?.state === 'used' ? record.op : undefined
 }

@@ -139,6 +139,8 @@ export class Membership {
   async #enter(): Promise<void> {
     const { registration, settlement, pools, report } = this.#parts
     registration.close()
+    // Before it registers: requests that come now wait, rather than find the claims closed.
+    if (this.#state.is === 'serving') this.#state = { is: 'returning' }
     const reason = this.#parts.barred()
     if (reason) throw new Barred(reason)
     const standing = await registration.register()

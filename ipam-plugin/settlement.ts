@@ -33,11 +33,6 @@ export class Settlement {
     }
   }
 
-  /** Whether something waits to be settled. */
-  get isNeeded(): boolean {
-    return this.#claims.failed.size > 0
-  }
-
   /** Claims that were never answered are taken back, releases delivered, addresses of an earlier boot released. */
   async settle(cooldownOf: (pool: PoolId) => number): Promise<void> {
     const left = [...this.#claims.failed]
