@@ -3,7 +3,7 @@ import { formatSubnet } from './addresses.ts'
 import { Candidates } from './candidates.ts'
 import type { Journal, PoolEntry } from './journal.ts'
 import { addressesOf, poolKey } from './keys.ts'
-import { KeyedQueue } from './keyed-queue.ts'
+import { KeyedQueue } from '../shared/keyed-queue.ts'
 import { parsePoolId } from './pool-id.ts'
 import type { Pool, PoolId } from './pool-id.ts'
 

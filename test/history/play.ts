@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { KeyedQueue } from '../../ipam-plugin/keyed-queue.ts'
+import { KeyedQueue } from '../../shared/keyed-queue.ts'
 import { check } from './checker.ts'
 import type { Findings } from './checker.ts'
 import { inflict } from './inflict.ts'

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { KeyedQueue } from '../../ipam-plugin/keyed-queue.ts'
+import { KeyedQueue } from '../../shared/keyed-queue.ts'
 
 await t.test('jobs of one key run one after the other, in the order they came', async t => {
   const queue = new KeyedQueue()
