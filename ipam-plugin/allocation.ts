@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../shared/refusal.ts'
+import { within } from '../shared/within.ts'
 import { contains, formatAddress, formatSubnet, usable } from './addresses.ts'
 import type { Address } from './addresses.ts'
 import type { Deadline, Endpoint } from './claims.ts'
@@ -78,7 +78,7 @@ async function begin({ membership, claims }: Ipam, { pool }: HostPool): Promise<
   await membership.serving()
   const deadline = performance.now() + DEADLINE_MS
   if (!claims.hasUnsettled(pool.id)) return deadline
-  await Promise.race([membership.tend(), sleep(DEADLINE_MS, undefined, { ref: false })])
+  await within(membership.tend(), DEADLINE_MS)
   return deadline
 }
 

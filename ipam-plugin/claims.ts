@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { commitFirmly } from '../shared/commit-firmly.ts'
 import { Refusal } from '../shared/refusal.ts'
 import type { Entry, Store } from '../shared/store.ts'
 import { isOutage, OutcomeUnknown, unchanged } from '../shared/store.ts'
+import { within } from '../shared/within.ts'
 import { formatAddress } from './addresses.ts'
 import type { Address } from './addresses.ts'
 import type { AddressEntry, Journal } from './journal.ts'
@@ -113,14 +114,13 @@ export class Claims {
       return await this.#queueRelease(key, entry)
     }
     const delivery = this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
-    const late = new AbortController()
-    const outcome = await Promise.race([
-      delivery.then(() => 'released' as const, failure),
-      sleep(ANSWER_AFTER_MS, 'queued' as const, { signal: late.signal, ref: false }),
-    ])
-    late.abort()
-    if (outcome === 'released') return outcome
-    if (outcome !== 'queued' && !isOutage(outcome.error)) throw outcome.error
+    const released = delivery.then(() => 'released' as const)
+    try {
+      const outcome = await within(released, ANSWER_AFTER_MS)
+      if (outcome) return outcome
+    } catch (error) {
+      if (!isOutage(error)) throw error
+    }
     await this.#journal.sync()
     return 'queued'
   }
@@ -266,8 +266,6 @@ type Attempt = {
   readonly endpoint: Endpoint
   readonly deadline: Deadline
 }
-
-const failure = (error: unknown) => ({ error })
 
 function opOf(entry: Entry | undefined): string | undefined {
   const record = readAddress(entry)

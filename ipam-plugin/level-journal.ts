@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from '@badrap/valita'
 import { AppendFile } from '../shared/append-file.ts'
 import type { LevelDatabase } from '../shared/level-database.ts'
+import { within } from '../shared/within.ts'
 import type { AddressEntry, Journal, PoolEntry } from './journal.ts'
 import { endOf } from './keys.ts'
 import type { PoolId } from './pool-id.ts'
@@ -142,7 +142,7 @@ export class LevelJournal implements Journal {
     while (this.#pending.size > 0 && !this.#isClosed) {
       const { promise: full, resolve } = Promise.withResolvers<void>()
       this.#isFull = resolve
-      await Promise.race([full, sleep(FLUSH_AFTER_MS, undefined, { ref: false })])
+      await within(full, FLUSH_AFTER_MS)
       // Whatever fails stays pending, and in the file.
       await this.#flush({ sync: false }).catch(() => {})
     }

@@ -3,6 +3,7 @@ import { entriesBetween } from '../shared/pages.ts'
 import { Refusal } from '../shared/refusal.ts'
 import { isOutage } from '../shared/store.ts'
 import type { Store } from '../shared/store.ts'
+import { within } from '../shared/within.ts'
 import { endOf, POOLS } from './keys.ts'
 import { namesakesOf } from './namesakes.ts'
 import { parsePoolId } from './pool-id.ts'
@@ -95,8 +96,8 @@ export class Membership {
   }
 
   async #attempt(): Promise<void> {
-    const patience = sleep(ATTEMPT_MS, undefined, { ref: false })
-    await Promise.race([this.tend().catch(() => {}), patience])
+    const tended = this.tend().catch(() => {})
+    await within(tended, ATTEMPT_MS)
   }
 
   /**

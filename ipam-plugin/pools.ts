@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../shared/refusal.ts'
 import type { RefusalCode } from '../shared/refusal.ts'
 import { isOutage } from '../shared/store.ts'
+import { within } from '../shared/within.ts'
 import { formatAddress, parseAddress, parseSubnet } from './addresses.ts'
 import type { Address, Family } from './addresses.ts'
 import { chooseSubnet } from './automatic-pools.ts'
@@ -236,10 +236,10 @@ export class Pools {
 
   /** As `endUse`, for at most a moment: the rest goes on behind the answer, and is tried again where it fails. */
   async #endUseSoon(pool: Pool): Promise<void> {
-    const late = sleep(ANSWER_AFTER_MS, undefined, { ref: false })
-    const outcome = await Promise.race([this.#endUse(pool).catch(failure), late])
-    if (outcome && !isOutage(outcome.error) && !(outcome.error instanceof Refusal)) {
-      throw outcome.error
+    try {
+      await within(this.#endUse(pool), ANSWER_AFTER_MS)
+    } catch (error) {
+      if (!isOutage(error) && !(error instanceof Refusal)) throw error
     }
   }
 
@@ -259,5 +259,3 @@ function bringsNothingNew({ exclude, cooldownMs }: JoinRequest, entry: PoolEntry
   const isKnown = exclude.every(text => entry.exclude.includes(text))
   return isKnown && (cooldownMs === undefined || cooldownMs === entry.cooldownMs)
 }
-
-const failure = (error: unknown) => ({ error })
