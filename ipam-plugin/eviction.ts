@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { commitFirmly } from '../shared/commit-firmly.ts'
+import { putFirmly } from '../shared/commit-firmly.ts'
 import { entriesBetween } from '../shared/pages.ts'
 import { Refusal } from '../shared/refusal.ts'
 import { unchanged } from '../shared/store.ts'
@@ -65,12 +65,9 @@ export class Eviction {
       if (!force) await this.#refuseAlive(host, record.name)
       const generation = record.generation + 1
       const evicted = { ...record, generation, nonce: randomUUID(), evicted: true }
-      const value = write(evicted)
-      const transaction = { require: [unchanged(key, entry)], write: [{ put: key, value }] }
-      const isMine = (current: ReadonlyMap<string, Entry>) => current.get(key)?.value === value
+      const put = { key, value: write(evicted) }
       const deadline = performance.now() + DEADLINE_MS
-      const result = await commitFirmly(this.#store, transaction, isMine, deadline)
-      if (result.committed) return evicted
+      if (await putFirmly(this.#store, [unchanged(key, entry)], put, deadline)) return evicted
     }
   }
 

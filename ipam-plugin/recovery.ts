@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { commitFirmly } from '../shared/commit-firmly.ts'
+import { putFirmly } from '../shared/commit-firmly.ts'
 import { entriesBetween } from '../shared/pages.ts'
 import { Refusal } from '../shared/refusal.ts'
 import { unchanged } from '../shared/store.ts'
@@ -106,10 +106,7 @@ export class Recovery {
   }
 
   async #commit(require: Condition[], key: string, value: string): Promise<boolean> {
-    const transaction = { require, write: [{ put: key, value }] }
-    const isMine = (current: ReadonlyMap<string, Entry>) => current.get(key)?.value === value
-    const deadline = performance.now() + DEADLINE_MS
-    return (await commitFirmly(this.#store, transaction, isMine, deadline)).committed
+    return await putFirmly(this.#store, require, { key, value }, performance.now() + DEADLINE_MS)
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OutcomeUnknown } from './store.ts'
-import type { Entry, Store, Transaction } from './store.ts'
+import type { Condition, Entry, Store, Transaction } from './store.ts'
 
 const AGAIN_AFTER_MS = 50
 
@@ -39,4 +39,23 @@ export async function commitFirmly(
       await sleep(AGAIN_AFTER_MS)
     }
   }
+}
+
+/**
+ * Puts one value firmly, if all of `require` holds, the key itself among them: whoever finds the very same value there
+ * takes it for its own.
+ *
+ * @returns false where something did not hold
+ * @throws {StoreUnavailable} nothing was written
+ * @throws {OutcomeUnknown} still unknown at the deadline
+ */
+export async function putFirmly(
+  store: Store,
+  require: readonly Condition[],
+  { key, value }: { readonly key: string; readonly value: string },
+  deadline: number,
+): Promise<boolean> {
+  const transaction = { require, write: [{ put: key, value }] }
+  const isMine = (current: ReadonlyMap<string, Entry>) => current.get(key)?.value === value
+  return (await commitFirmly(store, transaction, isMine, deadline)).committed
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { commitFirmly } from '../../shared/commit-firmly.ts'
+import { commitFirmly, putFirmly } from '../../shared/commit-firmly.ts'
 import { OutcomeUnknown, StoreUnavailable } from '../../shared/store.ts'
 import type { CommitResult, Entry, Revision, Store, Transaction } from '../../shared/store.ts'
 
@@ -94,6 +94,16 @@ await t.test(
 await t.test('a deadline that has passed still lets one attempt be made', async t => {
   const store = scripted(committed)
   t.match(await commitFirmly(store, transaction, isMine, after(-1)), { committed: true })
+})
+
+await t.test('a put is won where the very same value stands there', async t => {
+  const { require } = transaction
+  const put = (store: Store) => putFirmly(store, require, { key: 'a', value: 'mine' }, never)
+  const winning = scripted(unknown, committed)
+  t.equal(await put(winning), true)
+  t.strictSame(winning.sent, [transaction, transaction])
+  t.equal(await put(scripted(unknown, lostTo('mine'))), true)
+  t.equal(await put(scripted(lostTo('theirs'))), false)
 })
 
 /** A store whose commits go as written, the last for ever. */
