@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import type { Engine, Held, NetworkOrder } from './engine.ts'
 import type { Outcome } from './host.ts'
+import type { Snapshot } from './memory-store.ts'
 import { faultsWhenQuiet } from './quiet.ts'
 import { World } from './world.ts'
 
@@ -73,6 +74,22 @@ export async function setBackBehind(
   await later()
   await world.sleep(5000)
   world.setBack(snapshot, history)
+}
+
+/** Just behind a sign of life of `engine`, which then starts containers and fences itself: by its fence alone it differs. */
+export async function snapshotBehindBeat(world: World, engine: Engine): Promise<Snapshot> {
+  const { host } = engine
+  const beats = () => host.disk.notes?.beat ?? 0
+  const before = beats()
+  await world.until(() => beats() > before)
+  await world.sleep(100)
+  const snapshot = world.store.snapshot(world.time.now)
+  await fill(engine, 5)
+  await host.within(async ({ registration }) => {
+    await registration.fence()
+    return {}
+  })
+  return snapshot
 }
 
 /** The operator recovers; until all hosts are done with it. */

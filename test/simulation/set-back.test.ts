@@ -9,6 +9,7 @@ import {
   recovered,
   scenario,
   setBackBehind,
+  snapshotBehindBeat,
   started,
   stateOf,
 } from './scenario.ts'
@@ -246,16 +247,7 @@ await scenario('a host of another fleet does not stop those of this store', 3, a
 await scenario('the request that finds out tells all hosts at once', 2, async (world, t) => {
   const [one, other] = [world.engine(0), world.engine(1)]
   await fleet(world)
-  const beats = () => one.host.disk.notes?.beat ?? 0
-  const before = beats()
-  await world.until(() => beats() > before)
-  await world.sleep(100)
-  const snapshot = world.store.snapshot(world.time.now)
-  await fill(one, 5)
-  await one.host.within(async ({ registration }) => {
-    await registration.fence()
-    return {}
-  })
+  const snapshot = await snapshotBehindBeat(world, one)
   world.setBack(snapshot, world.store.history)
   t.strictSame((await fill(one, 1)).map(codeOf), ['not-ready'])
   t.strictSame((await fill(other, 1)).map(codeOf), ['not-ready'])
@@ -268,16 +260,7 @@ await scenario(
   async (world, t) => {
     const [one, other] = [world.engine(0), world.engine(1)]
     await fleet(world)
-    const beats = () => one.host.disk.notes?.beat ?? 0
-    const before = beats()
-    await world.until(() => beats() > before)
-    await world.sleep(100)
-    const snapshot = world.store.snapshot(world.time.now)
-    await fill(one, 5)
-    await one.host.within(async ({ registration }) => {
-      await registration.fence()
-      return {}
-    })
+    const snapshot = await snapshotBehindBeat(world, one)
     one.host.client.decide = ({ write }) => {
       const isFencing = write.some(put => 'value' in put && put.value.includes('"fenced"'))
       return isFencing ? world.time.sleep(300, 'done' as const) : undefined
