@@ -110,7 +110,7 @@ export class Claims {
     if (!entry || entry.pool !== pool.id || entry.state === 'intent' || this.#steps.isBusy(key)) {
       return 'not-held'
     }
-    if (this.#steps.isDoubtful(key) || !this.#registration.isIntact) {
+    if (this.#steps.isDoubtful(key) || !this.#registration.place.isIntact) {
       return await this.#queueRelease(key, entry)
     }
     const delivery = this.#exclusively(key, entry, () => this.#takeBack(key, entry, cooldownMs))
@@ -187,14 +187,14 @@ export class Claims {
     { read, endpoint, deadline }: Attempt,
   ): Promise<Lost | undefined> {
     const isMine = (current: ReadonlyMap<string, Entry>) => opOf(current.get(key)) === entry.op
-    const { epoch } = this.#registration
+    const { epoch } = this.#registration.place
     for (;;) {
       const transaction = {
-        require: [unchanged(key, read), ...this.#registration.claimConditions()],
+        require: [unchanged(key, read), ...this.#registration.place.claimConditions()],
         write: [{ put: key, value: write(this.#usedRecord(entry, endpoint)) }],
       }
       const result = await commitFirmly(this.#store, transaction, isMine, deadline)
-      if (this.#registration.epoch !== epoch) {
+      if (this.#registration.place.epoch !== epoch) {
         throw new OutcomeUnknown('This host had to register anew meanwhile; try again')
       }
       if (result.committed) return undefined
@@ -208,8 +208,8 @@ export class Claims {
   /** Releases the address in the store and here. What an earlier epoch saw or wrote there may be gone: it is done again. */
   async #takeBack(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
     this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
-    for (let epoch; epoch !== this.#registration.epoch;) {
-      epoch = this.#registration.epoch
+    for (let epoch; epoch !== this.#registration.place.epoch;) {
+      epoch = this.#registration.place.epoch
       await this.#makeIdle(key, entry, cooldownMs)
     }
     this.#journal.writeAddress(key, undefined)

@@ -118,7 +118,7 @@ export class Membership {
   }
 
   get #isServing(): boolean {
-    return this.#state.is === 'serving' && this.#parts.registration.isIntact
+    return this.#state.is === 'serving' && this.#parts.registration.place.isIntact
   }
 
   async #tend(): Promise<void> {
@@ -139,7 +139,7 @@ export class Membership {
   /** In the order of the protocol. Nothing sent before commits after `register`; nothing is sent before `open`. */
   async #enter(): Promise<void> {
     const { registration, settlement, pools, report } = this.#parts
-    registration.close()
+    registration.place.close()
     // Before it registers: requests that come now wait, rather than find the claims closed.
     if (this.#state.is === 'serving') this.#state = { is: 'returning' }
     const reason = this.#parts.barred()
@@ -156,7 +156,7 @@ export class Membership {
       await registration.noteOrphansReleased()
     }
     await this.#beat()
-    registration.open()
+    registration.place.open()
     this.#state = { is: 'serving' }
     this.#reported = undefined
     report('info', 'serving')

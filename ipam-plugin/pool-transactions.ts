@@ -97,20 +97,20 @@ export class PoolTransactions {
     const deadline = AbortSignal.timeout(DEADLINE_MS)
     for (;;) {
       // Taken before anything is read: what was read without them might be of another store.
-      const fence = this.#registration.conditions()
-      const { epoch } = this.#registration
+      const fence = this.#registration.place.conditions()
+      const { epoch } = this.#registration.place
       const { require, write: writes, result } = await change()
       if (writes.length === 0) return result
       const transaction = { require: [...require, ...fence], write: writes }
       const outcome = await this.#attempt(transaction, deadline)
       if (!outcome) continue
-      if (this.#registration.epoch !== epoch) {
+      if (this.#registration.place.epoch !== epoch) {
         throw new OutcomeUnknown('This host had to register anew meanwhile; try again')
       }
       if (outcome.committed) return result
       if (deadline.aborted)
         throw new Refusal('deadline', 'Too many hosts change this pool at once; try again')
-      if (!this.#registration.stillHeld(outcome.current)) await this.#registration.refresh()
+      if (!this.#registration.place.stillHeld(outcome.current)) await this.#registration.refresh()
     }
   }
 

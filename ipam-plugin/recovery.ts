@@ -78,7 +78,7 @@ export class Recovery {
       const entry = await this.#store.get(RECOVERY)
       const found = readRecovery(entry)
       if (entry && found?.state === 'open') return entry
-      const number = Math.max(found?.number ?? 0, lastNumber) + 1
+      const number = numberAfter(found, lastNumber)
       const begun = found?.state === 'needed' ? found : { id, number }
       const gate: RecoveryRecord = { id: begun.id, number: begun.number, state: 'open', by, since }
       await this.#commit([unchanged(RECOVERY, entry)], RECOVERY, write(gate))
@@ -109,5 +109,30 @@ export class Recovery {
     return await putFirmly(this.#store, require, { key, value }, performance.now() + DEADLINE_MS)
   }
 }
+
+/**
+ * Tells all hosts that the store was set back, so that none allocates before an operator began a recovery. Nothing to do
+ * where somebody has told already.
+ *
+ * @param gate as it was read
+ * @param lastNumber of the last recovery that the caller knows, whatever the store does
+ */
+export async function callForRecovery(
+  store: Store,
+  gate: Entry | undefined,
+  by: string,
+  lastNumber: number,
+): Promise<void> {
+  const number = numberAfter(readRecovery(gate), lastNumber)
+  const since = new Date().toISOString()
+  const value = write({ id: randomUUID(), number, state: 'needed', by, since })
+  await store.commit({
+    require: [unchanged(RECOVERY, gate)],
+    write: [{ put: RECOVERY, value }],
+  })
+}
+
+const numberAfter = (gate: RecoveryRecord | undefined, lastNumber: number): number =>
+  Math.max(gate?.number ?? 0, lastNumber) + 1
 
 const OVERTAKEN = 'etcd was set back again while the recovery began; run: berth recover'

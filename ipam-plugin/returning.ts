@@ -74,7 +74,7 @@ export class Returning {
       if (!isFree && !(await this.#isOfEvicted(record))) return record
       const mine = this.#usedRecord(entry, record)
       const transaction = {
-        require: [unchanged(key, read), ...this.#registration.conditions()],
+        require: [unchanged(key, read), ...this.#registration.place.conditions()],
         write: [{ put: key, value: write(mine) }],
       }
       const isMine = (current: ReadonlyMap<string, Entry>) => {

@@ -92,7 +92,7 @@ export class Settlement {
     for (;;) {
       const value = write({ state: 'idle', until: Date.now() + cooldownMs })
       const result = await this.#store.commit({
-        require: [unchanged(entry.key, entry), ...this.#registration.conditions()],
+        require: [unchanged(entry.key, entry), ...this.#registration.place.conditions()],
         write: [{ put: entry.key, value }],
       })
       // Somebody changed it since: then it is not this record any more.

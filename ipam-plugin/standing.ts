@@ -47,8 +47,24 @@ export function standingOf(notes: Notes | undefined, found: Observation): Standi
   return isOurs ? { is: 'mine' } : barred(COPY)
 }
 
+/**
+ * Whether a host that registered with `generation` still has its place: its record was written by nobody else, and no
+ * recovery is open that it has no part in.
+ */
+export function hasItsPlace(
+  notes: Notes,
+  generation: number | undefined,
+  found: Observation,
+): boolean {
+  const { host, gate } = found
+  // An eviction and a recovery raise the generation: also where an adoption took their nonce for ours.
+  if (!host || host.generation !== generation || !notes.nonces.includes(host.nonce)) return false
+  if (gate?.state === 'open' && host.recovery?.id !== gate.id) return false
+  return !isSetBack(notes, found)
+}
+
 /** Whether the store knows less of this host than the host itself does. */
-export function isSetBack(notes: Notes, { history, host, seen }: Observation): boolean {
+function isSetBack(notes: Notes, { history, host, seen }: Observation): boolean {
   if (history !== notes.history || !host || host.generation < notes.generation) return true
   if (host.generation === notes.generation && host.evicted) return true
   return notes.formerNonces.includes(host.nonce) || (seen?.beat ?? 0) < notes.beat

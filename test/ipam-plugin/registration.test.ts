@@ -33,16 +33,16 @@ await t.test('a host that was never seen gets a record, and its fence holds', as
     nonce: /^[0-9a-f-]{36}$/,
   })
   t.equal(registration.generation, 1)
-  t.ok(registration.isIntact)
+  t.ok(registration.place.isIntact)
   t.ok(await passes(store, registration))
 })
 
 await t.test('before it registered there is no fence, and no claim', async t => {
   const { open } = await openWorld(t)
   const registration = await open()
-  t.notOk(registration.isIntact)
-  t.throws(() => registration.conditions(), { code: 'not-ready', message: /not registered/ })
-  t.throws(() => registration.claimConditions(), { code: 'not-ready' })
+  t.notOk(registration.place.isIntact)
+  t.throws(() => registration.place.conditions(), { code: 'not-ready', message: /not registered/ })
+  t.throws(() => registration.place.claimConditions(), { code: 'not-ready' })
 })
 
 await t.test('registering again fences the instance before, and keeps the generation', async t => {
@@ -127,7 +127,7 @@ for (const when of ['unsent', 'sent'] as const) {
 await t.test('fence() makes what was sent before fail, and what is sent after pass', async t => {
   const { store, open } = await openWorld(t)
   const registration = await registered(open)
-  const sent = registration.conditions()
+  const sent = registration.place.conditions()
   await registration.fence()
   const claim = await store.commit({ require: sent, write: [{ put: 'a', value: '' }] })
   t.notOk(claim.committed)
@@ -138,7 +138,7 @@ await t.test('fence() makes what was sent before fail, and what is sent after pa
 await t.test('change() is a fence as well, and keeps what is said in the record', async t => {
   const { store, open } = await openWorld(t)
   const registration = await registered(open)
-  const sent = registration.conditions()
+  const sent = registration.place.conditions()
   await registration.change(record => ({ ...record, recovery: { id: 'r', phase: 'cleaned' } }))
   t.match(readHost(await store.get(KEY)), { recovery: { id: 'r', phase: 'cleaned' } })
   t.match(registration.record, { recovery: { id: 'r', phase: 'cleaned' } })
@@ -154,7 +154,7 @@ await t.test('refresh() takes over what an own fence of unknown outcome wrote', 
   store.commit = commit
   t.notOk(await passes(store, registration))
   await registration.refresh()
-  t.ok(registration.isIntact)
+  t.ok(registration.place.isIntact)
   t.ok(await passes(store, registration))
 })
 
@@ -164,7 +164,7 @@ await t.test('fence() does not write over a record that somebody else wrote', as
   await put(store, KEY, write(evicted))
   await t.rejects(registration.fence(), { code: 'not-ready', message: /evicted, or its record/ })
   t.match(await store.get(KEY), { value: write(evicted) })
-  t.notOk(registration.isIntact, 'it has to register anew')
+  t.notOk(registration.place.isIntact, 'it has to register anew')
 })
 
 await t.test('refresh() refuses to go on under a record that somebody else wrote', async t => {
@@ -173,10 +173,10 @@ await t.test('refresh() refuses to go on under a record that somebody else wrote
   await registration.noteReturned()
   await put(store, KEY, write({ name: 'rack1', generation: 1, nonce: 'of a copy' }))
   await t.rejects(registration.refresh(), { code: 'not-ready', message: COPY })
-  t.notOk(registration.isIntact)
+  t.notOk(registration.place.isIntact)
   await store.commit({ require: [], write: [{ delete: KEY }] })
   await t.rejects(registration.refresh(), { code: 'not-ready', message: SET_BACK })
-  t.throws(() => registration.conditions(), { code: 'not-ready' })
+  t.throws(() => registration.place.conditions(), { code: 'not-ready' })
 })
 
 await t.test('of copies that register at once one holds the fence, the others stop', async t => {
@@ -201,15 +201,19 @@ await t.test('registering twice at once, an instance has its own record', async 
 await t.test('claims may be sent while it is open, and require the record', async t => {
   const { store, open } = await openWorld(t)
   const registration = await registered(open)
-  t.throws(() => registration.claimConditions(), {
+  t.throws(() => registration.place.claimConditions(), {
     code: 'not-ready',
     message: /its own addresses/,
   })
-  registration.open()
-  t.strictSame(registration.claimConditions(), registration.conditions())
-  t.equal(registration.conditions().length, 1, 'of a store of its own, no more than the record')
-  registration.close()
-  t.throws(() => registration.claimConditions(), { code: 'not-ready' })
+  registration.place.open()
+  t.strictSame(registration.place.claimConditions(), registration.place.conditions())
+  t.equal(
+    registration.place.conditions().length,
+    1,
+    'of a store of its own, no more than the record',
+  )
+  registration.place.close()
+  t.throws(() => registration.place.claimConditions(), { code: 'not-ready' })
   await registration.beat()
   t.equal(await store.get(SEEN), undefined, 'nobody looks for signs of life in a store of its own')
 })
@@ -217,9 +221,9 @@ await t.test('claims may be sent while it is open, and require the record', asyn
 await t.test('where others use the store, the last sign of life is of the fence too', async t => {
   const { store, notes, open } = await openWorld(t, 'cluster-1')
   const registration = await registered(open)
-  registration.open()
+  registration.place.open()
   t.ok(await claims(store, registration), 'also before the first')
-  const sent = registration.claimConditions()
+  const sent = registration.place.claimConditions()
   await registration.beat()
   await registration.beat()
   t.match(readSeen(await store.get(SEEN)), { beat: 2, nonce: registration.record.nonce })
@@ -235,8 +239,11 @@ await t.test('what a lost commit found tells whether it was the fence that faile
   await put(store, 'a', 'of somebody else')
   const stillHeld = async () => {
     const taken: Condition = { is: 'absent', key: 'a' }
-    const lost = await store.commit({ require: [taken, ...registration.conditions()], write: [] })
-    return !lost.committed && registration.stillHeld(lost.current)
+    const lost = await store.commit({
+      require: [taken, ...registration.place.conditions()],
+      write: [],
+    })
+    return !lost.committed && registration.place.stillHeld(lost.current)
   }
   t.ok(await stillHeld(), 'the address is taken')
   for (const key of [KEY, SEEN]) {
@@ -254,15 +261,19 @@ for (const state of ['needed', 'open'] as const) {
     const { store, open } = await openWorld(t, 'cluster-1')
     const registration = await registered(open)
     await registration.noteReturned()
-    registration.open()
+    registration.place.open()
     await registration.beat()
     await put(store, RECOVERY, write({ ...gate, state }))
     t.notOk(await claims(store, registration))
     const message = state === 'needed' ? SET_BACK : /registering anew/
     await t.rejects(registration.beat(), { code: 'not-ready', message })
     t.match(readSeen(await store.get(SEEN)), { beat: 1 })
-    t.notOk(registration.isIntact)
-    t.throws(() => registration.conditions(), { code: 'not-ready' }, 'nothing is sent any more')
+    t.notOk(registration.place.isIntact)
+    t.throws(
+      () => registration.place.conditions(),
+      { code: 'not-ready' },
+      'nothing is sent any more',
+    )
   })
 }
 
@@ -281,7 +292,7 @@ await t.test(
   async t => {
     const { store, notes, open } = await openWorld(t, 'cluster-1')
     const registration = await registered(open)
-    registration.open()
+    registration.place.open()
     await registration.beat()
     const commit = cutOffNextCommit(store, 'sent')
     await t.rejects(registration.beat(), { name: 'OutcomeUnknown' })
@@ -301,7 +312,7 @@ await t.test(
     const { store, open } = await openWorld(t, 'cluster-1')
     const registration = await registered(open)
     await registration.noteReturned()
-    registration.open()
+    registration.place.open()
     await registration.beat()
     const older = (await store.get(SEEN))?.value ?? ''
     await registration.beat()
@@ -309,7 +320,7 @@ await t.test(
     t.notOk(await claims(store, registration))
     await t.rejects(registration.beat(), { code: 'not-ready', message: SET_BACK })
     await t.rejects(registration.refresh(), { code: 'not-ready', message: SET_BACK })
-    t.notOk(registration.isIntact)
+    t.notOk(registration.place.isIntact)
     await t.rejects((await open()).register(), { name: 'Barred', message: SET_BACK })
   },
 )
@@ -377,7 +388,7 @@ await t.test('an evicted host gives no sign of life any more', async t => {
   await put(store, KEY, write(evicted))
   await t.rejects(registration.beat(), { code: 'not-ready', message: /was evicted/ })
   t.match(readSeen(await store.get(SEEN)), { beat: 1 })
-  t.notOk(registration.isIntact)
+  t.notOk(registration.place.isIntact)
   t.strictSame(await registration.register(), { is: 'returning' })
   t.notOk(registration.isReturned, 'what the journal holds is of the generation before')
   await registration.noteReturned()
@@ -501,12 +512,12 @@ function inMemory(): NoteBook {
 
 /** Whether a transaction under the registrations' fences would commit. */
 async function passes(store: Store, ...registrations: readonly Registration[]): Promise<boolean> {
-  const require = registrations.flatMap(one => one.conditions())
+  const require = registrations.flatMap(one => one.place.conditions())
   return require.length > 0 && (await store.commit({ require, write: [] })).committed
 }
 
 async function claims(store: Store, registration: Registration): Promise<boolean> {
-  const result = await store.commit({ require: registration.claimConditions(), write: [] })
+  const result = await store.commit({ require: registration.place.claimConditions(), write: [] })
   return result.committed
 }
 

@@ -85,7 +85,7 @@ class World {
     await this.#reopenJournal(boot)
     const registration = await Registration.open(this.store, this.#notes, hostIn(boot))
     await registration.register()
-    registration.open()
+    registration.place.open()
     const claims = new Claims(this.store, this.journal, registration)
     const settlement = new Settlement(this.store, this.journal, registration, claims)
     return { registration, claims, settlement }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Notes } from '../../ipam-plugin/notes.ts'
 import type { HostRecord, RecoveryRecord } from '../../ipam-plugin/records.ts'
-import { standingOf } from '../../ipam-plugin/standing.ts'
+import { hasItsPlace, standingOf } from '../../ipam-plugin/standing.ts'
 import type { Observation, Standing } from '../../ipam-plugin/standing.ts'
 import { LOCAL_HISTORY } from '../../shared/store.ts'
 
@@ -305,3 +305,19 @@ for (const [subject, rows] of Object.entries(SENTENCES)) {
     t.end()
   })
 }
+
+await t.test('a registered host has its place', t => {
+  const has = (seen: Observation, generation: number | undefined = 2) =>
+    hasItsPlace(notes, generation, seen)
+  t.ok(has(found), 'while nobody else wrote its record')
+  t.notOk(hasItsPlace(notes, undefined, found), 'but not before it registered')
+  t.notOk(has({ ...found, host: undefined }), 'nor without its record')
+  t.notOk(has({ ...found, host: foreign }), 'nor under that of a copy')
+  t.notOk(has({ ...found, host: { ...record, generation: 3 } }), 'nor after an eviction')
+  t.notOk(has(behind), 'nor in a store that was set back')
+  t.notOk(has({ ...found, gate }), 'nor while a recovery is open that it has no part in')
+  t.ok(has({ ...found, gate: over }), 'but once that is over')
+  const taking: HostRecord = { ...record, recovery: { id: 'r', phase: 'cleaned' } }
+  t.ok(has({ ...found, host: taking, gate }), 'or while it takes part')
+  t.end()
+})

@@ -76,7 +76,7 @@ export class Host {
 
   get isServing(): boolean {
     const { membership, registration } = this.#ipam ?? {}
-    return membership?.state.is === 'serving' && registration?.isIntact === true
+    return membership?.state.is === 'serving' && registration?.place.isIntact === true
   }
 
   start(): void {
