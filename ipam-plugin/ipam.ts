@@ -10,6 +10,7 @@ import type { NoteBook } from './notes.ts'
 import { PoolBook } from './pool-book.ts'
 import { PoolTransactions } from './pool-transactions.ts'
 import { Pools } from './pools.ts'
+import { Recovering } from './recovering.ts'
 import { Recovery } from './recovery.ts'
 import { Registration } from './registration.ts'
 import { Returning } from './returning.ts'
@@ -61,18 +62,10 @@ export async function startIpam(parts: IpamParts): Promise<Ipam> {
   const settlement = new Settlement(store, journal, registration, claims)
   const returning = new Returning({ store, journal, registration, claims, pools })
   const recovery = new Recovery(store)
-  const membership = new Membership({
-    store,
-    registration,
-    settlement,
-    returning,
-    recovery,
-    transactions,
-    pools,
-    report,
-    barred: parts.barred,
-    beatEveryMs: parts.beatEveryMs,
-  })
+  const own = { store, registration, settlement, returning, pools }
+  const recovering = new Recovering({ ...own, recovery, transactions })
+  const { barred, beatEveryMs } = parts
+  const membership = new Membership({ ...own, recovering, report, barred, beatEveryMs })
   await pools.load()
   await settlement.load()
   await membership.tend()

@@ -1,17 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { entriesBetween } from '../shared/pages.ts'
 import { Refusal } from '../shared/refusal.ts'
 import { isOutage } from '../shared/store.ts'
 import type { Store } from '../shared/store.ts'
 import { within } from '../shared/within.ts'
-import { endOf, POOLS } from './keys.ts'
 import { namesakesOf } from './namesakes.ts'
-import { parsePoolId } from './pool-id.ts'
 import type { PoolId } from './pool-id.ts'
-import type { PoolTransactions } from './pool-transactions.ts'
 import type { Pools } from './pools.ts'
-import { readPool } from './records.ts'
-import type { Recovery } from './recovery.ts'
+import type { Recovering } from './recovering.ts'
 import { Barred } from './registration.ts'
 import type { Registration } from './registration.ts'
 import type { Returning } from './returning.ts'
@@ -35,8 +30,7 @@ type Parts = {
   readonly registration: Registration
   readonly settlement: Settlement
   readonly returning: Returning
-  readonly recovery: Recovery
-  readonly transactions: PoolTransactions
+  readonly recovering: Recovering
   readonly pools: Pools
   readonly report: Report
   /** Why this machine may not use the identity in its state directory. */
@@ -47,8 +41,6 @@ type Parts = {
 /** For an attempt to enter the store, where there was a reason not to. */
 const ATTEMPT_MS = 1200
 const LOOK_EVERY_MS = 5000
-/** More than twice as long as it takes a live host to look. */
-const GATHER_MS = 12_000
 /** For this host to register, and to claim again what it holds. */
 const WAIT_MS = 20_000
 
@@ -62,8 +54,6 @@ export class Membership {
   #running: Promise<void> | undefined
   #beatAt = 0
   #lookedAt = 0
-  /** The recovery under way, and when this host learned of it. */
-  #recovery: { readonly id: string; readonly since: number } | undefined
   #reported: string | undefined
   /** Why the store could not be reached when it was last asked, although this host serves. */
   #outage: string | undefined
@@ -148,7 +138,10 @@ export class Membership {
     if (this.#state.is !== 'starting') this.#state = { is: 'returning' }
     const cooldownOf = (id: PoolId) => pools.cooldownOf(id)
     await settlement.settle(cooldownOf)
-    if (standing.is === 'recovering' && !(await this.#recover(standing.id))) return
+    if (standing.is === 'recovering') {
+      const waiting = await this.#parts.recovering.proceed(standing.id, this.#tell)
+      if (waiting !== undefined) return this.#to({ is: 'suspended', reason: waiting })
+    }
     if (standing.is === 'returning') report('warn', RETURNING)
     if (!registration.isReturned) await this.#parts.returning.run(this.#tell)
     if (registration.mayHaveOrphans) {
@@ -189,64 +182,7 @@ export class Membership {
     this.#lookedAt = performance.now()
   }
 
-  /** This host's next step in a recovery. @returns whether it is over, for all hosts */
-  async #recover(id: string): Promise<boolean> {
-    const { registration, recovery, settlement, returning, pools } = this.#parts
-    const reached = () => registration.record.recovery?.phase
-    if (reached() === 'fenced') {
-      await settlement.releaseUnknown(pool => pools.cooldownOf(pool))
-      await this.#leaveUnknownPools()
-      await registration.change(record => ({ ...record, recovery: { id, phase: 'cleaned' } }))
-    }
-    if (reached() === 'cleaned') {
-      if (this.#isTooEarly(id) || (await this.#isAwaited(id, 'cleaned'))) return false
-      await returning.run(this.#tell)
-      await registration.change(record => ({ ...record, recovery: { id, phase: 'reclaimed' } }))
-    }
-    if (reached() !== 'reclaimed' || (await this.#isAwaited(id, 'reclaimed'))) return false
-    await recovery.close(id)
-    await registration.change(({ recovery: _over, ...record }) => record)
-    return true
-  }
-
-  /**
-   * A live host that the state set back to does not know finds out within this time, and takes part: it cannot be awaited
-   * by name. Measured from when this host learned of the recovery, by its own clock alone.
-   */
-  #isTooEarly(id: string): boolean {
-    if (this.#recovery?.id !== id) this.#recovery = { id, since: performance.now() }
-    const isEarly = performance.now() - this.#recovery.since < GATHER_MS
-    if (isEarly)
-      this.#suspend('A recovery is under way, and waits a moment for hosts that etcd has forgotten')
-    return isEarly
-  }
-
-  async #isAwaited(id: string, phase: 'cleaned' | 'reclaimed'): Promise<boolean> {
-    const awaited = await this.#parts.recovery.awaited(id, phase)
-    if (awaited.length === 0) return false
-    const names = awaited.map(({ name }) => name).join(', ')
-    this.#suspend(
-      `A recovery is under way, and waits for ${names}: start berth there, or evict a host that cannot come back`,
-    )
-    return true
-  }
-
-  /** The store was set back: pools that this host has left since are left again. */
-  async #leaveUnknownPools(): Promise<void> {
-    const { store, registration, transactions, pools } = this.#parts
-    const known = new Set<string>(pools.all().map(({ pool }) => pool.id))
-    for await (const entry of entriesBetween(store, POOLS, endOf(POOLS))) {
-      const mine = Object.keys(readPool(entry).users[registration.host.id]?.pools ?? {})
-      for (const id of mine.filter(one => !known.has(one)))
-        await transactions.leave(parsePoolId(id))
-    }
-  }
-
   readonly #tell = (what: string, why: string) => this.#parts.report('error', LOST, { what, why })
-
-  #suspend(reason: string): void {
-    this.#to({ is: 'suspended', reason })
-  }
 
   /** While it serves, each request finds out for itself what is wrong. */
   #stumble(error: unknown): void {
