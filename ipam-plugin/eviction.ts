@@ -11,9 +11,8 @@ import type { PoolId } from './pool-id.ts'
 import type { PoolTransactions } from './pool-transactions.ts'
 import { readAddress, readHost, readPool, readSeen, write } from './records.ts'
 import type { HostRecord } from './records.ts'
+import { SILENT_AFTER_MS } from './signs-of-life.ts'
 
-/** A host that gave a sign of life so lately is taken to be alive: three beats. */
-const ALIVE_MS = 90_000
 const DEADLINE_MS = 1500
 const AT_ONCE = 50
 
@@ -74,7 +73,7 @@ export class Eviction {
   async #refuseAlive(host: string, name: string): Promise<void> {
     const seen = readSeen(await this.#store.get(seenKey(host)))
     const ms = seen ? Date.now() - seen.at : Infinity
-    if (ms > ALIVE_MS) return
+    if (ms > SILENT_AFTER_MS) return
     throw new Refusal(
       'host-alive',
       `Host ${name} was seen ${Math.max(0, Math.round(ms / 1000))} s ago: its containers may be alive, and would keep addresses that others get. ` +

@@ -4,9 +4,7 @@ import type { Ipam } from './ipam.ts'
 import { endOf, HOSTS, SEEN } from './keys.ts'
 import { readHost, readSeen } from './records.ts'
 import type { HostRecord, RecoveryPhase } from './records.ts'
-
-/** Without a sign of life for three beats. */
-const SILENT_AFTER_MS = 90_000
+import { SILENT_AFTER_MS } from './signs-of-life.ts'
 
 export type HostRow = {
   readonly id: string

@@ -12,6 +12,7 @@ import type { Journal } from './journal.ts'
 import type { Report } from './membership.ts'
 import type { NoteBook } from './notes.ts'
 import { ipamRoutes } from './routes.ts'
+import { BEAT_EVERY_MS } from './signs-of-life.ts'
 import type { Host } from './host.ts'
 
 /** Where the plugin keeps its state, and as which host. */
@@ -36,14 +37,13 @@ export type IpamPluginOptions = {
   readonly log: Logger
   /** Tried again until it succeeds; requests are refused with its reason meanwhile. */
   readonly openStorage: () => Promise<Storage>
-  /** @default 30 seconds */
+  /** @default BEAT_EVERY_MS */
   readonly beatEveryMs?: number
 }
 
 type Running = { readonly ipam: Ipam; adopt(): Promise<void>; close(): Promise<void> }
 
 const TEND_EVERY_MS = 2000
-const BEAT_EVERY_MS = 30_000
 /** The engine kills ten seconds after it asked. */
 const FINISH_WITHIN_MS = 8000
 
