@@ -57,7 +57,9 @@ export async function servePlugin(options: ServerOptions): Promise<SocketServer>
     unserved(options, res, 404, `Nothing is served at ${req.method} ${req.path}`)
   })
   app.use((error: unknown, _req: Request, res: Response, _next: unknown) => {
-    unserved(options, res, 400, `Cannot read the request: ${messageOf(error)}`)
+    const why = `Cannot read the request: ${messageOf(error)}`
+    if (options.unreadable === 'drop') drop(options, res, why)
+    else unserved(options, res, 400, why)
   })
   return await listenOnSocket(app, options.socket)
 }
@@ -66,6 +68,12 @@ export async function servePlugin(options: ServerOptions): Promise<SocketServer>
 function unserved({ log }: ServerOptions, res: Response, status: number, why: string): void {
   log.warn({ outcome: 'bad-request', status, why }, 'request')
   send(res, status, { Err: why })
+}
+
+/** As `unserved`, where the engine would believe an error. */
+function drop({ log }: ServerOptions, res: Response, why: string): void {
+  log.warn({ outcome: 'dropped', why }, 'request')
+  res.destroy()
 }
 
 async function answer(options: ServerOptions, req: Request, res: Response): Promise<void> {

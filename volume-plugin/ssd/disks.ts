@@ -12,6 +12,12 @@ export interface Disks {
    * @returns why not, where somebody has it, or it is gone, or another disk has its name by now
    */
   hold(disk: Disk): Promise<Hold | NotHeld>
+
+  /** Reads without holding it, also while it is mounted. @throws {Error} where it cannot be read within a deadline */
+  read(disk: Disk, offset: number, length: number): Promise<Buffer>
+
+  /** After its table was wiped the kernel still knows the partitions: it is told to look again (BLKRRPART), best effort. */
+  forgetPartitions(disk: Disk): Promise<void>
 }
 
 export type NotHeld = { readonly held: false; readonly busy: boolean; readonly why: string }

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto'
+import { Refusal } from '../../shared/refusal.ts'
+import type { Choosing } from './choosing.ts'
+import type { ClaimId } from './claim.ts'
+import type { Claims } from './claims.ts'
+import type { Disk, DiskKey } from './disk.ts'
+import type { Disks } from './disks.ts'
+import { hashHead } from './looking.ts'
+
+/** What is no obstacle to a wipe: it is what the wipe is for. */
+const WIPED: readonly string[] = ['partitions', 'claimed']
+
+/**
+ * An operator's word that whatever is on a disk may go, given by typing its serial number: for a disk that may be claimed,
+ * is used by nobody, and belongs to no volume.
+ */
+export class Discarding {
+  readonly #disks: Disks
+  readonly #claims: Claims
+  readonly #choosing: Choosing
+
+  constructor(disks: Disks, claims: Claims, choosing: Choosing) {
+    this.#disks = disks
+    this.#claims = claims
+    this.#choosing = choosing
+  }
+
+  /** Writes it down; the wipe itself is done by whoever tends to claims. */
+  async begin(disk: Disk, key: DiskKey, typed: string): Promise<void> {
+    const { wwid, serial } = disk.identity
+    const expected = serial || wwid
+    if (typed !== expected && typed !== disk.backingFile) {
+      throw new Refusal('bad-request', `"${typed}" is not the serial number of ${disk.node}`)
+    }
+    const claim = this.#claims.ofDisk(key)
+    if (claim && claim.state.is !== 'quarantined') {
+      const whose = claim.volume ? `the volume ${claim.volume.name}` : 'a wipe'
+      throw new Refusal(
+        'disk-busy',
+        `${disk.node} belongs to ${whose} (${claim.state.is}): docker volume rm, then berth volume wipe`,
+      )
+    }
+    await this.#refuseUnfit(key)
+    const hold = await this.#disks.hold(disk)
+    if (!hold.held) throw new Refusal('disk-busy', `${disk.node} cannot be wiped: ${hold.why}`)
+    try {
+      const state = { is: 'wiping', part: 'body', offset: 0, head: await hashHead(hold) } as const
+      const { identity } = disk
+      const made = { id: randomBytes(16).toString('hex') as ClaimId, key, identity }
+      await this.#claims.put(claim ? { ...claim, state } : { ...made, volume: undefined, state })
+    } finally {
+      await hold.release()
+    }
+  }
+
+  async #refuseUnfit(key: DiskKey): Promise<void> {
+    const { disk, reasons } = await this.#choosing.considered(key)
+    const against = reasons.filter(({ code }) => !WIPED.includes(code))
+    if (against.length === 0) return
+    const why = against.map(({ text }) => text).join('; ')
+    throw new Refusal('disk-busy', `${disk.node} cannot be wiped: ${why}`)
+  }
+}

@@ -1,0 +1,82 @@
+import type { Claim, ClaimId } from './claim.ts'
+import { isVolumeClaim } from './claims.ts'
+import type { Claims } from './claims.ts'
+import type { Locks } from './locks.ts'
+import type { Mounting } from './mounting.ts'
+import type { Resuming } from './resuming.ts'
+
+/** How often the time that a parked volume has been kept is written down. */
+const NOTED_EVERY_MS = 10 * 60_000
+
+/**
+ * The work that nobody waits for: claims that were left in the middle, mounts that nobody has, parked volumes whose time
+ * has come. That time is counted while the plugin runs, not read from a clock, which may be set forward by years.
+ */
+export class Keeping {
+  readonly #claims: Claims
+  readonly #mounting: Mounting
+  readonly #resuming: Resuming
+  readonly #locks: Locks
+  /** Per claim, and not yet written down. */
+  readonly #kept = new Map<ClaimId, number>()
+  readonly #underWay = new Map<ClaimId, Promise<void>>()
+  #last: number
+
+  /** @param now of a clock that is never set, in milliseconds */
+  constructor(claims: Claims, mounting: Mounting, resuming: Resuming, locks: Locks, now: number) {
+    this.#claims = claims
+    this.#mounting = mounting
+    this.#resuming = resuming
+    this.#locks = locks
+    this.#last = now
+  }
+
+  /** Returns when all of it is done, which may be never: a disk that hangs holds up its own claim alone. */
+  async tend(now: number): Promise<void> {
+    const passed = now - this.#last
+    this.#last = now
+    for (const { id, state } of this.#claims.all()) {
+      if (state.is === 'parked') this.#kept.set(id, (this.#kept.get(id) ?? 0) + passed)
+      if (!this.#underWay.has(id)) this.#begin(id)
+    }
+    await Promise.all(this.#underWay.values())
+  }
+
+  /** Nothing of it is under way any more. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#underWay.values())
+  }
+
+  #begin(id: ClaimId): void {
+    const claim = this.#claims.get(id)
+    if (!claim) return
+    const work = this.#locks
+      .of(claim, async () => await this.#tendTo(id))
+      .catch(error => this.#resuming.note(id, error))
+      .finally(() => this.#underWay.delete(id))
+    this.#underWay.set(id, work)
+  }
+
+  /** Under the claim's lock, so that it is read only now. */
+  async #tendTo(id: ClaimId): Promise<void> {
+    const claim = this.#claims.get(id)
+    if (!claim) return
+    if (claim.state.is === 'parked') await this.#age(claim)
+    else if (claim.state.is !== 'ready') await this.#resuming.resume(claim)
+    else if (isVolumeClaim(claim)) await this.#mounting.letGo(claim)
+  }
+
+  async #age(claim: Claim): Promise<void> {
+    if (claim.state.is !== 'parked') return
+    const { keptMs, keepMs } = claim.state
+    const more = this.#kept.get(claim.id) ?? 0
+    if (keptMs + more >= keepMs) {
+      this.#kept.delete(claim.id)
+      const state = { is: 'wiping', part: 'body', offset: 0, head: undefined } as const
+      await this.#resuming.resume(await this.#claims.become(claim, state))
+    } else if (more >= NOTED_EVERY_MS) {
+      this.#kept.delete(claim.id)
+      await this.#claims.become(claim, { ...claim.state, keptMs: keptMs + more })
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import type { LevelDatabase } from '../../shared/level-database.ts'
+import type { Claim, ClaimId } from './claim.ts'
+import type { ClaimBook, Labels, MountIds, Remembered } from './claim-book.ts'
+import { readClaim, readCounts, readLabels, writeClaim } from './claim-records.ts'
+import type { DiskKey } from './disk.ts'
+import type { Witness } from './witness.ts'
+
+const CLAIMS = 'claims/'
+const MOUNTS = 'mounts/'
+const LABELS = 'labels/'
+const MOST = 1_000_000
+
+/** The journal, with the witness beside it: what that names, the journal has. */
+export class LevelClaimBook implements ClaimBook {
+  readonly #database: LevelDatabase
+  readonly #witness: Witness
+  readonly #boot: string
+
+  constructor(database: LevelDatabase, witness: Witness, boot: string) {
+    this.#database = database
+    this.#witness = witness
+    this.#boot = boot
+  }
+
+  async load(): Promise<Remembered> {
+    const claims = await this.#read(CLAIMS, readClaim)
+    const mounts = await this.#read(MOUNTS, readCounts)
+    for (const claim of claims.values()) await this.#bearWitness(claim)
+    await this.#witness.refresh()
+    return {
+      claims: [...claims.values()],
+      mounts: new Map(
+        Array.from(mounts)
+          .filter(([, { boot }]) => boot === this.#boot)
+          .map(([id, { ids }]) => [id as ClaimId, ids]),
+      ),
+      labels: (await this.#read(LABELS, readLabels)) as Map<DiskKey, Labels>,
+      missing: Array.from(this.#witness.volumes)
+        .filter(([id]) => !claims.has(id))
+        .map(([id, name]) => ({ id: id as ClaimId, name })),
+    }
+  }
+
+  async put(claim: Claim): Promise<void> {
+    await this.#put(CLAIMS + claim.id, writeClaim(claim), true)
+    await this.#bearWitness(claim)
+  }
+
+  async remove(id: ClaimId): Promise<void> {
+    await this.#witness.remove(id)
+    const writes = [CLAIMS + id, MOUNTS + id].map(key => ({ type: 'del', key }) as const)
+    await this.#database.write(writes, { sync: true })
+  }
+
+  async putMounts(id: ClaimId, ids: MountIds): Promise<void> {
+    await this.#put(MOUNTS + id, JSON.stringify({ boot: this.#boot, ids }), false)
+  }
+
+  async putLabels(key: DiskKey, labels: Labels): Promise<void> {
+    await this.#put(LABELS + key, JSON.stringify(labels), true)
+  }
+
+  /** Only after the journal has it: a witness to what the journal never had would be believed. */
+  async #bearWitness({ id, volume, state }: Claim): Promise<void> {
+    if (volume && (state.is === 'ready' || state.is === 'parked')) {
+      await this.#witness.add(id, volume.name)
+    }
+  }
+
+  async #put(key: string, value: string, sync: boolean): Promise<void> {
+    await this.#database.write([{ type: 'put', key, value }], { sync })
+  }
+
+  async #read<T>(prefix: string, decode: (text: string) => T): Promise<Map<string, T>> {
+    const rows = await this.#database.list(prefix, `${prefix}~`, MOST)
+    return new Map(
+      rows.map(([key, text]) => {
+        try {
+          return [key.slice(prefix.length), decode(text)]
+        } catch (cause) {
+          const why = `The record ${key} cannot be read (${(cause as Error).message}): is this version older than the one that wrote it?`
+          throw new Error(why, { cause })
+        }
+      }),
+    )
+  }
+}

@@ -1,0 +1,60 @@
+import { Refusal } from '../../shared/refusal.ts'
+import { labelOf } from './claim.ts'
+import { fill } from './claim-file.ts'
+import type { Claims, VolumeClaim } from './claims.ts'
+import type { Hold } from './disks.ts'
+import { isOurs, markOf } from './looking.ts'
+import { encodeMark, MARK_AT } from './mark.ts'
+import type { MountPoints } from './mount-points.ts'
+import { decodeSuperblock, SUPERBLOCK_BYTES } from './superblock.ts'
+
+/**
+ * The steps from a held, blank disk to a volume, each in the journal before the next is taken. Whoever dies between two
+ * leaves what `decide` reads from the disk and the journal.
+ */
+export class Making {
+  readonly #claims: Claims
+  readonly #mountPoints: MountPoints
+
+  constructor(claims: Claims, mountPoints: MountPoints) {
+    this.#claims = claims
+    this.#mountPoints = mountPoints
+  }
+
+  /** For a claim that is in the journal as an intent, on a disk that was proved blank under this hold. */
+  async mark(claim: VolumeClaim, hold: Hold): Promise<VolumeClaim> {
+    await hold.write(MARK_AT, encodeMark(markOf(claim.id, claim.volume)))
+    return await this.#claims.become(claim, { is: 'marked' })
+  }
+
+  /** @param force only over what was proved to be ours */
+  async format(claim: VolumeClaim, hold: Hold, force: boolean): Promise<VolumeClaim> {
+    const { id, volume } = claim
+    const formatting = await this.#claims.become(claim, { is: 'formatting' })
+    // A first mkfs may have got further than a second one will.
+    if (force) await hold.write(MARK_AT, encodeMark(markOf(id, volume)))
+    const { fsUuid: uuid, options } = volume
+    await hold.format({ uuid, label: labelOf(id), force, options: options.mkfs })
+    const made = decodeSuperblock(await hold.read(0, SUPERBLOCK_BYTES))
+    if (!isOurs(made, claim) || made?.inProgress !== false) {
+      throw new Refusal(
+        'disk-failed',
+        `mkfs.xfs ended well on ${hold.disk.node}, but its file system is not there`,
+      )
+    }
+    return await this.#claims.become(formatting, { is: 'formatted' })
+  }
+
+  /** Lets the disk go, since the kernel mounts none that is held. */
+  async prepare(claim: VolumeClaim, hold: Hold): Promise<VolumeClaim> {
+    const { disk } = hold
+    await hold.release()
+    const at = await this.#mountPoints.mount(claim, disk)
+    try {
+      await fill(at, claim)
+    } finally {
+      await this.#mountPoints.unmount(claim.id)
+    }
+    return await this.#claims.become(claim, { is: 'ready' })
+  }
+}

@@ -1,0 +1,154 @@
+import { Refusal } from '../../shared/refusal.ts'
+import type { ClaimId } from './claim.ts'
+import type { ClaimBook, MountIds } from './claim-book.ts'
+import { dataOf } from './claim-file.ts'
+import type { VolumeClaim } from './claims.ts'
+import type { Disk } from './disk.ts'
+import type { Disks, Hold } from './disks.ts'
+import { findDisk } from './finding.ts'
+import { isOurs } from './looking.ts'
+import type { MountPoints } from './mount-points.ts'
+import { faultOf } from './recovery.ts'
+import { decodeSuperblock, SUPERBLOCK_BYTES } from './superblock.ts'
+import { diskText } from './sentences.ts'
+
+/** Nobody uses the volume; held, unless its disk is not there. */
+export type Settled =
+  | { readonly inUse: false; readonly hold: Hold | undefined }
+  | { readonly inUse: true; readonly why: string }
+
+/**
+ * Mounts, counted for each id, since the engine uses one id several times (`docker cp` has that of the container). The
+ * counts are not trusted: the engine loses ids, so whoever must know asks the kernel (`settle`).
+ *
+ * One call at a time for each volume.
+ */
+export class Mounting {
+  readonly #disks: Disks
+  readonly #mountPoints: MountPoints
+  readonly #book: ClaimBook
+  readonly #counts: Map<ClaimId, MountIds>
+  readonly #mounted = new Set<ClaimId>()
+
+  constructor(
+    disks: Disks,
+    mountPoints: MountPoints,
+    book: ClaimBook,
+    counts: ReadonlyMap<ClaimId, MountIds>,
+  ) {
+    this.#disks = disks
+    this.#mountPoints = mountPoints
+    this.#book = book
+    this.#counts = new Map(counts)
+  }
+
+  countsOf(id: ClaimId): MountIds {
+    return this.#counts.get(id) ?? {}
+  }
+
+  /** The volume's root, where it is mounted as far as this process knows. */
+  rootOf(id: ClaimId): string | undefined {
+    return this.#mounted.has(id) ? dataOf(this.#mountPoints.of(id)) : undefined
+  }
+
+  /** What an earlier process of this boot left mounted. Where nothing is, its counts mean nothing. */
+  async begin(claim: VolumeClaim): Promise<void> {
+    if (await this.#mountPoints.mounted(claim.id)) this.#mounted.add(claim.id)
+    else await this.#count(claim.id, {})
+    await this.letGo(claim)
+  }
+
+  /** @throws {Refusal} `not-mounted`; `caller-gone`, then nothing is counted */
+  async mount(claim: VolumeClaim, mountId: string, caller: AbortSignal): Promise<string> {
+    const { id } = claim
+    await this.#ensureMounted(claim)
+    if (caller.aborted) {
+      await this.letGo(claim)
+      throw new Refusal('caller-gone', 'Nobody waits for the answer any more: nothing is mounted')
+    }
+    const before = this.countsOf(id)
+    await this.#count(id, { ...before, [mountId]: (before[mountId] ?? 0) + 1 })
+    return dataOf(this.#mountPoints.of(id))
+  }
+
+  async unmount(claim: VolumeClaim, mountId: string): Promise<void> {
+    const { [mountId]: count = 0, ...others } = this.countsOf(claim.id)
+    if (count > 0) {
+      await this.#count(claim.id, count > 1 ? { ...others, [mountId]: count - 1 } : others)
+    }
+    await this.letGo(claim)
+  }
+
+  /** Unmounts what nobody has mounted. What is busy stays, for a later attempt. */
+  async letGo({ id }: VolumeClaim): Promise<void> {
+    if (!this.#mounted.has(id) || Object.keys(this.countsOf(id)).length > 0) return
+    if ((await this.#mountPoints.unmount(id)) !== 'busy') this.#mounted.delete(id)
+  }
+
+  /**
+   * Whether anybody uses the volume, whatever the counts say: its own mount is taken away, which containers do not notice
+   * (theirs are private copies), and the disk opened exclusively, which fails while there is any. Then it is mounted again.
+   */
+  async settle(claim: VolumeClaim): Promise<Settled> {
+    const { id } = claim
+    if ((await this.#mountPoints.unmount(id)) === 'busy') {
+      return { inUse: true, why: 'a process on the host has a file of it open' }
+    }
+    this.#mounted.delete(id)
+    const disk = await findDisk(this.#disks, claim.key)
+    const hold = disk && (await this.#disks.hold(disk))
+    if (!disk || hold?.held) {
+      await this.#count(id, {})
+      return { inUse: false, hold: hold?.held ? hold : undefined }
+    }
+    if (Object.keys(this.countsOf(id)).length > 0) await this.#ensureMounted(claim)
+    return { inUse: true, why: hold?.why ?? 'its disk cannot be opened' }
+  }
+
+  async #ensureMounted(claim: VolumeClaim): Promise<void> {
+    const disk = await this.#requireDisk(claim)
+    if (await this.#mountPoints.isMounted(claim, disk)) {
+      this.#mounted.add(claim.id)
+      return
+    }
+    const fault = await this.#faultOf(claim, disk)
+    if (fault !== undefined) throw this.#refusal(claim, fault)
+    if ((await this.#mountPoints.unmount(claim.id)) === 'busy') {
+      throw this.#refusal(
+        claim,
+        'what is mounted there is not its file system any more, and is busy',
+      )
+    }
+    await this.#mountPoints.mount(claim, disk)
+    this.#mounted.add(claim.id)
+  }
+
+  async #requireDisk(claim: VolumeClaim): Promise<Disk> {
+    const disk = await findDisk(this.#disks, claim.key)
+    if (disk) return disk
+    throw this.#refusal(
+      claim,
+      `its disk (${diskText(claim.identity)}) is not there, or there are two of it: see berth disks`,
+    )
+  }
+
+  async #faultOf(claim: VolumeClaim, disk: Disk): Promise<string | undefined> {
+    try {
+      const superblock = decodeSuperblock(await this.#disks.read(disk, 0, SUPERBLOCK_BYTES))
+      return faultOf({ superblock, isOurs: isOurs(superblock, claim) })
+    } catch (error) {
+      return `its disk ${disk.node} cannot be read: ${(error as Error).message}`
+    }
+  }
+
+  #refusal({ volume }: VolumeClaim, why: string): Refusal {
+    return new Refusal('not-mounted', `The volume ${volume.name} cannot be mounted: ${why}`)
+  }
+
+  async #count(id: ClaimId, counts: MountIds): Promise<void> {
+    if (Object.keys(counts).length === 0 && !this.#counts.has(id)) return
+    await this.#book.putMounts(id, counts)
+    if (Object.keys(counts).length > 0) this.#counts.set(id, counts)
+    else this.#counts.delete(id)
+  }
+}

@@ -1,0 +1,125 @@
+import { Refusal } from '../../shared/refusal.ts'
+import type { VolumeName } from '../volume-name.ts'
+import type { Choosing } from './choosing.ts'
+import { readClaimFile } from './claim-file.ts'
+import type { Claims, VolumeClaim } from './claims.ts'
+import { keyOf } from './disk.ts'
+import type { Disk, DiskKey } from './disk.ts'
+import type { Disks } from './disks.ts'
+import { findDisk } from './finding.ts'
+import { decodeMark, MARK_AT, MARK_BYTES } from './mark.ts'
+import type { Mounts } from './mounts.ts'
+import { decodeSuperblock, SUPERBLOCK_BYTES } from './superblock.ts'
+
+/** A disk with a volume of Berth's on it, and no record of it: the state was lost, or the disk comes from another host. */
+export type Orphan = {
+  readonly disk: Disk
+  /** The volume; undefined where its making was never finished. */
+  readonly name: string | undefined
+}
+
+const LABEL = /^berth-/
+
+export class Orphans {
+  readonly #disks: Disks
+  readonly #mounts: Mounts
+  readonly #choosing: Choosing
+  readonly #claims: Claims
+  readonly #peekAt: string
+  #found = new Map<DiskKey, Orphan>()
+
+  /** @param peekAt where a disk may be mounted to be looked at, seen by nobody else */
+  constructor(parts: {
+    readonly disks: Disks
+    readonly mounts: Mounts
+    readonly choosing: Choosing
+    readonly claims: Claims
+    readonly peekAt: string
+  }) {
+    this.#disks = parts.disks
+    this.#mounts = parts.mounts
+    this.#choosing = parts.choosing
+    this.#claims = parts.claims
+    this.#peekAt = parts.peekAt
+  }
+
+  hasNamed(name: VolumeName): boolean {
+    return Array.from(this.#found.values()).some(orphan => orphan.name === name)
+  }
+
+  of(key: DiskKey): Orphan | undefined {
+    return this.#found.get(key)
+  }
+
+  /** Looks at every disk that could be taken. What cannot be read is nobody's orphan, and free to nobody. */
+  async scan(): Promise<void> {
+    const found = new Map<DiskKey, Orphan>()
+    for (const { disk, reasons } of await this.#choosing.consider()) {
+      const key = keyOf(disk.identity)
+      if (reasons.length > 0 || !key) continue
+      const orphan = await this.#lookAt(disk).catch(() => undefined)
+      if (orphan) found.set(key, orphan)
+    }
+    this.#found = found
+  }
+
+  /**
+   * Takes the volume on a disk for this host's own, as its own file describes it.
+   *
+   * @throws {Refusal} where there is none, or its name or its claim is taken
+   */
+  async adopt(disk: Disk, key: DiskKey): Promise<VolumeClaim> {
+    const claim = await this.#readOwn(disk)
+    const { id, volume } = claim
+    const other = this.#claims.named(volume.name)
+    if (other && other.id !== id) {
+      throw new Refusal(
+        'volume-exists',
+        `The disk carries the volume ${volume.name}, and this host has another one of that name`,
+      )
+    }
+    const before = this.#claims.get(id)
+    if (before && before.key !== key && (await findDisk(this.#disks, before.key))) {
+      throw new Refusal(
+        'volume-exists',
+        `The disk is a copy: that of the volume ${volume.name} is there too`,
+      )
+    }
+    const { identity } = disk
+    const adopted: VolumeClaim = { ...claim, key, identity, state: { is: 'ready' } }
+    await this.#claims.put(adopted)
+    this.#found.delete(key)
+    return adopted
+  }
+
+  async #lookAt(disk: Disk): Promise<Orphan | undefined> {
+    const superblock = decodeSuperblock(await this.#disks.read(disk, 0, SUPERBLOCK_BYTES))
+    const mark = decodeMark(await this.#disks.read(disk, MARK_AT, MARK_BYTES))
+    if (superblock && mark?.fsUuid === superblock.uuid && !superblock.inProgress) {
+      return { disk, name: mark.volume }
+    }
+    if (superblock && LABEL.test(superblock.label) && !superblock.inProgress) {
+      return { disk, name: (await this.#readOwn(disk)).volume.name }
+    }
+    return mark && !superblock ? { disk, name: undefined } : undefined
+  }
+
+  /** From the file on the disk, which is mounted for that without a write. */
+  async #readOwn(disk: Disk): Promise<VolumeClaim> {
+    await this.#mounts.mount(disk, this.#peekAt, ['ro', 'norecovery'])
+    try {
+      const claim = await readClaimFile(this.#peekAt)
+      const superblock = decodeSuperblock(await this.#disks.read(disk, 0, SUPERBLOCK_BYTES))
+      if (claim.volume.fsUuid === superblock?.uuid) return claim
+      throw new Error('its file names another file system')
+    } catch (cause) {
+      throw new Refusal(
+        'unknown-volume',
+        `There is no volume of Berth's on ${disk.node}: ${(cause as Error).message}`,
+        { cause },
+      )
+    } finally {
+      await this.#mounts.unmount(this.#peekAt)
+    }
+  }
+}

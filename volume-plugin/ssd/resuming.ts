@@ -1,0 +1,106 @@
+import { isOutage } from '../../shared/store.ts'
+import type { Claim, ClaimId } from './claim.ts'
+import { isVolumeClaim } from './claims.ts'
+import type { Claims, VolumeClaim } from './claims.ts'
+import type { Disks, Hold } from './disks.ts'
+import { findDisk } from './finding.ts'
+import { look } from './looking.ts'
+import type { Making } from './making.ts'
+import { decide } from './recovery.ts'
+import type { Decision } from './recovery.ts'
+import { wipe } from './wiping.ts'
+import type { WipingClaim } from './wiping.ts'
+
+/** Nothing is to be done for these of its own accord. */
+const AT_REST: readonly string[] = ['ready', 'parked', 'quarantined']
+
+/** Takes a claim on from whatever its disk and the journal show, after a crash as well as in the ordinary course. */
+export class Resuming {
+  readonly #disks: Disks
+  readonly #claims: Claims
+  readonly #making: Making
+  readonly #stop: AbortSignal
+  /** Why a claim does not get on; it is tried again. */
+  readonly #problems = new Map<ClaimId, string>()
+
+  constructor(disks: Disks, claims: Claims, making: Making, stop: AbortSignal) {
+    this.#disks = disks
+    this.#claims = claims
+    this.#making = making
+    this.#stop = stop
+  }
+
+  problemOf(id: ClaimId): string | undefined {
+    return this.#problems.get(id)
+  }
+
+  note(id: ClaimId, error: unknown): void {
+    this.#problems.set(id, error instanceof Error ? error.message : String(error))
+  }
+
+  /** One at a time for each claim. Throws nothing: what stands against it is a claim's problem, or its quarantine. */
+  async resume({ id }: Claim): Promise<void> {
+    const claim = this.#claims.get(id)
+    if (!claim || AT_REST.includes(claim.state.is)) return
+    const disk = await findDisk(this.#disks, claim.key)
+    const hold = disk && (await this.#disks.hold(disk))
+    if (!hold?.held) {
+      this.#problems.set(id, hold ? hold.why : 'its disk is not there, or there are two of it')
+      return
+    }
+    try {
+      await this.#goOn(claim, hold)
+      this.#problems.delete(id)
+    } catch (error) {
+      this.note(id, error)
+    } finally {
+      await hold.release()
+    }
+  }
+
+  /** The claim's steps to the end, under a hold; on a disk that fails, the claim is put in quarantine. */
+  async make(claim: VolumeClaim, hold: Hold, first: Decision): Promise<void> {
+    try {
+      let made = claim
+      if (first.do === 'mark') made = await this.#making.mark(made, hold)
+      if (first.do !== 'prepare') {
+        const force = first.do === 'format' && first.force
+        made = await this.#making.format(made, hold, force)
+      }
+      await this.#making.prepare(made, hold)
+    } catch (error) {
+      if (isOutage(error)) throw error
+      const reason = `it could not be made: ${(error as Error).message}`
+      await this.#claims.become(this.#claims.get(claim.id) ?? claim, { is: 'quarantined', reason })
+      throw error
+    }
+  }
+
+  async #goOn(claim: Claim, hold: Hold): Promise<void> {
+    const decision = decide(claim.state, await look(hold, claim))
+    switch (decision.do) {
+      case 'nothing':
+        return
+      case 'drop':
+        await this.#claims.remove(claim.id)
+        return
+      case 'quarantine':
+        await this.#claims.become(claim, { is: 'quarantined', reason: decision.reason })
+        return
+      case 'wipe':
+        if (isWiping(claim)) await wipe(this.#claims, claim, hold, this.#stop)
+        await hold.release()
+        await this.#disks.forgetPartitions(hold.disk)
+        return
+      case 'mark':
+      case 'format':
+      case 'prepare':
+        if (isVolumeClaim(claim)) await this.make(claim, hold, decision)
+        return
+      default:
+        return decision satisfies never
+    }
+  }
+}
+
+const isWiping = (claim: Claim): claim is WipingClaim => claim.state.is === 'wiping'
