@@ -1,6 +1,7 @@
 import { formatAddress } from '../ipam-plugin/addresses.ts'
-import { addressesOf, addressKey, addressOfKey, endOf } from '../ipam-plugin/keys.ts'
+import { addressesOf, addressKey, addressOfKey } from '../ipam-plugin/keys.ts'
 import { readAddress } from '../ipam-plugin/records.ts'
+import { endOf } from '../shared/store.ts'
 import type { Revision } from '../shared/store.ts'
 import { EtcdClient, put } from './etcd-client.ts'
 import type { Ledger } from './ledger.ts'

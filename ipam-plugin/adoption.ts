@@ -1,8 +1,8 @@
-import { entriesBetween } from '../shared/pages.ts'
+import { entriesBelow } from '../shared/pages.ts'
 import type { Store } from '../shared/store.ts'
 import type { Host } from './host.ts'
 import type { Journal } from './journal.ts'
-import { ADDRESSES, endOf, POOLS } from './keys.ts'
+import { ADDRESSES, POOLS } from './keys.ts'
 import type { PoolId } from './pool-id.ts'
 import { readAddress, readPool } from './records.ts'
 import type { Registration } from './registration.ts'
@@ -20,14 +20,14 @@ export async function adopt(
 }
 
 async function restore(store: Store, journal: Journal, { id, boot }: Host): Promise<void> {
-  for await (const entry of entriesBetween(store, ADDRESSES, endOf(ADDRESSES))) {
+  for await (const entry of entriesBelow(store, ADDRESSES)) {
     const record = readAddress(entry)
     if (record.state !== 'used' || record.host !== id || record.boot !== boot) continue
     const { pool, op } = record
     journal.writeAddress(entry.key, { state: 'held', pool, op, boot })
   }
   await journal.sync()
-  for await (const entry of entriesBetween(store, POOLS, endOf(POOLS))) {
+  for await (const entry of entriesBelow(store, POOLS)) {
     const { users, cooldown, automatic, gateway, aux } = readPool(entry)
     for (const [pool, exclude] of Object.entries(users[id]?.pools ?? {})) {
       await journal.writePool(pool as PoolId, {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { putFirmly } from '../shared/commit-firmly.ts'
-import { entriesBetween } from '../shared/pages.ts'
+import { entriesBelow } from '../shared/pages.ts'
 import { Refusal } from '../shared/refusal.ts'
 import { unchanged } from '../shared/store.ts'
 import type { Entry, Store } from '../shared/store.ts'
-import { ADDRESSES, endOf, hostKey, POOLS, seenKey } from './keys.ts'
+import { ADDRESSES, hostKey, POOLS, seenKey } from './keys.ts'
 import { DEFAULT_COOLDOWN_MS } from './options.ts'
 import { parsePoolId } from './pool-id.ts'
 import type { PoolId } from './pool-id.ts'
@@ -87,7 +87,7 @@ export class Eviction {
     cooldowns: Map<PoolId, number>,
   ): Promise<PoolId[]> {
     const ids: PoolId[] = []
-    for await (const entry of entriesBetween(this.#store, POOLS, endOf(POOLS))) {
+    for await (const entry of entriesBelow(this.#store, POOLS)) {
       const { users, cooldown } = readPool(entry)
       const user = users[host]
       if (!user || user.generation >= generation) continue
@@ -110,7 +110,7 @@ export class Eviction {
       released += await this.#release(batch)
       batch = []
     }
-    for await (const entry of entriesBetween(this.#store, ADDRESSES, endOf(ADDRESSES))) {
+    for await (const entry of entriesBelow(this.#store, ADDRESSES)) {
       const record = readAddress(entry)
       if (record.state !== 'used' || record.host !== host || record.generation >= generation)
         continue

@@ -1,7 +1,7 @@
-import { entriesBetween } from '../shared/pages.ts'
+import { entriesBelow } from '../shared/pages.ts'
 import { Refusal } from '../shared/refusal.ts'
 import type { Ipam } from './ipam.ts'
-import { endOf, HOSTS, SEEN } from './keys.ts'
+import { HOSTS, SEEN } from './keys.ts'
 import { readHost, readSeen } from './records.ts'
 import type { HostRecord, RecoveryPhase } from './records.ts'
 import { SILENT_AFTER_MS } from './signs-of-life.ts'
@@ -21,11 +21,11 @@ export type HostRow = {
 /** Every host that ever registered. On a store of its own, a host gives no signs of life, and is active. */
 export async function listHosts({ store, registration }: Ipam): Promise<HostRow[]> {
   const seen = new Map<string, { at: number; version: string }>()
-  for await (const entry of entriesBetween(store, SEEN, endOf(SEEN))) {
+  for await (const entry of entriesBelow(store, SEEN)) {
     seen.set(entry.key.slice(SEEN.length), readSeen(entry))
   }
   const rows: HostRow[] = []
-  for await (const entry of entriesBetween(store, HOSTS, endOf(HOSTS))) {
+  for await (const entry of entriesBelow(store, HOSTS)) {
     const id = entry.key.slice(HOSTS.length)
     const record = readHost(entry)
     const self = id === registration.host.id

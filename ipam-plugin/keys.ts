@@ -37,8 +37,3 @@ export function addressOfKey(key: string): Address {
   const tail = key.slice(key.lastIndexOf('/') + 1)
   return { family: tail.startsWith('4') ? 4 : 6, value: BigInt(`0x${tail.slice(1)}`) }
 }
-
-/** The first key behind all that begin with `prefix`. */
-export function endOf(prefix: string): string {
-  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
-}

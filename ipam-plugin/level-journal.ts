@@ -1,9 +1,9 @@
 import * as v from '@badrap/valita'
 import { AppendFile } from '../shared/append-file.ts'
 import type { LevelDatabase } from '../shared/level-database.ts'
+import { endOf } from '../shared/store.ts'
 import { within } from '../shared/within.ts'
 import type { AddressEntry, Journal, PoolEntry } from './journal.ts'
-import { endOf } from './keys.ts'
 import type { PoolId } from './pool-id.ts'
 
 const ADDRESSES = 'journal/addresses/'

@@ -1,6 +1,6 @@
-import { entriesBetween } from '../shared/pages.ts'
+import { entriesBelow } from '../shared/pages.ts'
 import type { Store } from '../shared/store.ts'
-import { endOf, POOLS } from './keys.ts'
+import { POOLS } from './keys.ts'
 import { parsePoolId } from './pool-id.ts'
 import type { PoolId } from './pool-id.ts'
 import type { PoolTransactions } from './pool-transactions.ts'
@@ -81,7 +81,7 @@ export class Recovering {
     const { store, registration, settlement, transactions, pools } = this.#parts
     await settlement.releaseUnknown((id: PoolId) => pools.cooldownOf(id))
     const known = new Set<string>(pools.all().map(({ pool }) => pool.id))
-    for await (const entry of entriesBetween(store, POOLS, endOf(POOLS))) {
+    for await (const entry of entriesBelow(store, POOLS)) {
       const mine = Object.keys(readPool(entry).users[registration.host.id]?.pools ?? {})
       for (const id of mine.filter(one => !known.has(one)))
         await transactions.leave(parsePoolId(id))

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { putFirmly } from '../shared/commit-firmly.ts'
-import { entriesBetween } from '../shared/pages.ts'
+import { entriesBelow } from '../shared/pages.ts'
 import { Refusal } from '../shared/refusal.ts'
 import { unchanged } from '../shared/store.ts'
 import type { Condition, Entry, Store } from '../shared/store.ts'
-import { endOf, HOSTS, RECOVERY } from './keys.ts'
+import { HOSTS, RECOVERY } from './keys.ts'
 import { readHost, readRecovery, write } from './records.ts'
 import type { HostRecord, RecoveryPhase, RecoveryRecord } from './records.ts'
 
@@ -38,7 +38,7 @@ export class Recovery {
   async begin(by: string, lastNumber: number): Promise<RecoveryRecord> {
     const opened = await this.#open(by, lastNumber)
     const gate = readRecovery(opened)
-    for await (const entry of entriesBetween(this.#store, HOSTS, endOf(HOSTS))) {
+    for await (const entry of entriesBelow(this.#store, HOSTS)) {
       await this.#fence(entry, opened, gate)
     }
     return gate
@@ -51,7 +51,7 @@ export class Recovery {
   /** The hosts that have not come as far as `phase`. Evicted ones are not waited for. */
   async awaited(id: string, phase: RecoveryPhase): Promise<Awaited[]> {
     const awaited: Awaited[] = []
-    for await (const entry of entriesBetween(this.#store, HOSTS, endOf(HOSTS))) {
+    for await (const entry of entriesBelow(this.#store, HOSTS)) {
       const record = readHost(entry)
       const reached = record.recovery?.id === id ? record.recovery.phase : undefined
       if (record.evicted || (reached && PHASES.indexOf(reached) >= PHASES.indexOf(phase))) continue

@@ -1,10 +1,11 @@
 import * as v from '@badrap/valita'
 import type { AdminRequest, Routes } from '../shared/admin-server.ts'
-import { entriesBetween } from '../shared/pages.ts'
+import { entriesBelow } from '../shared/pages.ts'
 import { Refusal } from '../shared/refusal.ts'
+import { endOf } from '../shared/store.ts'
 import { formatAddress } from './addresses.ts'
 import type { Ipam } from './ipam.ts'
-import { addressOfKey, ADDRESSES, endOf, poolKey, POOLS, segmentOfKey } from './keys.ts'
+import { addressOfKey, ADDRESSES, poolKey, POOLS, segmentOfKey } from './keys.ts'
 import { findHost, listHosts } from './host-list.ts'
 import { exclusionsOf, readAddress, readPool } from './records.ts'
 
@@ -63,7 +64,7 @@ async function addresses({ store }: Ipam, { query }: AdminRequest): Promise<obje
 /** By subnet: what all hosts share, and the pools that this host has of it, with how many of its networks use each. */
 async function pools(ipam: Ipam): Promise<object[]> {
   const found: object[] = []
-  for await (const entry of entriesBetween(ipam.store, POOLS, endOf(POOLS))) {
+  for await (const entry of entriesBelow(ipam.store, POOLS)) {
     const record = readPool(entry)
     const [segment, ...subnet] = entry.key.slice(POOLS.length).split('/')
     const here = ipam.pools

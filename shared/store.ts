@@ -61,6 +61,11 @@ export type CommitResult =
 /** The history of a store that belongs to one host alone. */
 export const LOCAL_HISTORY = 'local'
 
+/** The first key behind all that begin with `prefix`. */
+export function endOf(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1)
+}
+
 /** The condition "still what I read": absent where nothing was read. */
 export function unchanged(key: string, read: Entry | undefined): Condition {
   return read ? { key, is: 'at', revision: read.revision } : { key, is: 'absent' }

@@ -6,7 +6,6 @@ import {
   addressKey,
   addressOfKey,
   addressesOf,
-  endOf,
   hostKey,
   poolKey,
   RECOVERY,
@@ -64,13 +63,5 @@ await t.test('keys of one family stand in the order of their numbers', t => {
     }),
     { numRuns: 100 },
   )
-  t.end()
-})
-
-await t.test('endOf() is the first key behind all that begin with the prefix', t => {
-  const end = endOf('v1/pools/')
-  t.ok('v1/pools/~~~' < end)
-  t.ok('v1/pools0' >= end)
-  t.equal(end, 'v1/pools0')
   t.end()
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
-import { ADDRESSES, endOf, hostKey, seenKey } from '../../ipam-plugin/keys.ts'
+import { ADDRESSES, hostKey, seenKey } from '../../ipam-plugin/keys.ts'
 import { readHost } from '../../ipam-plugin/records.ts'
+import { endOf } from '../../shared/store.ts'
 import { refusal } from './driver-world.ts'
 import { HostsWorld, passTime } from './hosts-world.ts'
 

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { entriesBetween } from '../../shared/pages.ts'
+import { entriesBelow, entriesBetween } from '../../shared/pages.ts'
+import { endOf } from '../../shared/store.ts'
 import type { Store } from '../../shared/store.ts'
 import { openStore, put } from './open-store.ts'
 
@@ -20,6 +21,22 @@ await t.test('what lies before and behind is left out', async t => {
   t.strictSame(await keysBetween(store, 'b', 'c'), ['b', 'b/1', 'b/2'])
   t.strictSame(await keysBetween(store, 'b/', 'b/2'), ['b/1'])
   t.strictSame(await keysBetween(store, 'c', 'b'), [])
+})
+
+await t.test('endOf() is the first key behind all that begin with the prefix', t => {
+  const end = endOf('v1/pools/')
+  t.ok('v1/pools/~~~' < end)
+  t.ok('v1/pools0' >= end)
+  t.equal(end, 'v1/pools0')
+  t.end()
+})
+
+await t.test('entriesBelow() gives all that begin with the prefix', async t => {
+  const store = await openStore(t)
+  for (const key of ['a/9', 'b', 'b/', 'b/1', 'b/~', 'b0']) await put(store, key, '')
+  const keys: string[] = []
+  for await (const { key } of entriesBelow(store, 'b/')) keys.push(key)
+  t.strictSame(keys, ['b/', 'b/1', 'b/~'])
 })
 
 await t.test(
