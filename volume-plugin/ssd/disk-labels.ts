@@ -25,7 +25,7 @@ export function checkLabel(name: string, value: string): void {
 }
 
 /** All labels of a disk: what the kernel knows of it, and the operator's own, which win. */
-export function withAutomaticLabels(disk: Disk, own: Labels): Labels {
+export function labelsOf(disk: Disk, own: Labels): Labels {
   const { identity, transport, numaNode, isRotational } = disk
   const known = {
     model: identity.model,
@@ -56,7 +56,8 @@ function asValue(text: string): string {
 /** @returns the first label that does not match, as a sentence; undefined where all do */
 export function passesOver(labels: Labels, require: Labels): string | undefined {
   for (const [name, wanted] of Object.entries(require)) {
-    if (!Object.hasOwn(labels, name)) return `it has no label ${name}, and ${name}=${wanted} is asked for`
+    if (!Object.hasOwn(labels, name))
+      return `it has no label ${name}, and ${name}=${wanted} is asked for`
     if (labels[name] !== wanted) return `${name} is ${labels[name]}, not ${wanted}`
   }
   return undefined

@@ -81,8 +81,6 @@ export function parseMkfs(text: string): string[] {
   if (given.get('finobt') === '0' && given.get('inobtcount') === '1') {
     throw new Error('inobtcount=1 needs finobt=1')
   }
-  // mkfs.xfs turns it off with finobt, but says so, as it does when it goes wrong.
-  if (given.get('finobt') === '0') given.set('inobtcount', '0')
   return MKFS.flatMap(({ name, flag, as }) => {
     const value = given.get(name)
     return value === undefined ? [] : [flag, `${as}=${value}`]

@@ -150,7 +150,8 @@ export function sameOptions(a: SsdOptions, b: SsdOptions): boolean {
   return JSON.stringify(sorted(optionsText(a))) === JSON.stringify(sorted(optionsText(b)))
 }
 
-const sorted = (record: Readonly<Record<string, string>>) => Object.entries(record).toSorted()
+const sorted = (record: Readonly<Record<string, string>>) =>
+  Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 /** What was asked, as `-o` takes it, without loss. */
 export function optionsText(options: SsdOptions): Record<string, string> {
