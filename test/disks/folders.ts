@@ -1,0 +1,94 @@
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  type Dirent,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { identify, isAlive, type ProcessId } from '../engine/lab/processes.ts'
+import { run } from '../engine/lab/run.ts'
+
+export const PREFIX = 'berth-disk-'
+const OWNER = 'owner.json'
+
+/** A folder for disks, known to be this process's, so that whoever comes later can remove what it leaves behind. */
+export function openFolder(): string {
+  const owner = identify(process.pid)
+  if (!owner) throw new Error('/proc does not show this process: is it mounted?')
+  // Under another name until it tells whose it is.
+  const draft = mkdtempSync(join(tmpdir(), `draft-${PREFIX}`))
+  writeFileSync(join(draft, OWNER), JSON.stringify(owner))
+  const folder = draft.replace(`draft-${PREFIX}`, PREFIX)
+  renameSync(draft, folder)
+  return folder
+}
+
+/** Unmounts and detaches all that stands on files of the folder, and removes it. Doing it twice does no harm. */
+export async function removeFolder(folder: string): Promise<void> {
+  for (const { name } of loopsOf(folder)) {
+    await unmountAll(({ device }) => device === readText(`/sys/block/${name}/dev`))
+    await detach(name)
+  }
+  await unmountAll(({ at }) => at.startsWith(`${folder}/`))
+  rmSync(folder, { recursive: true, force: true })
+}
+
+/** Removes the disks of test processes that ended without doing it themselves. */
+export async function removeLeftovers(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter(each => each.startsWith(PREFIX))) {
+    const folder = join(tmpdir(), name)
+    const owner = readOwner(folder)
+    if (owner && !isAlive(owner)) await removeFolder(folder)
+  }
+}
+
+/** The kernel keeps what is written to `rotational` for the number, not for the file. */
+export async function detach(name: string): Promise<void> {
+  try {
+    writeFileSync(`/sys/block/${name}/queue/rotational`, '1')
+    await run('losetup', ['-d', `/dev/${name}`])
+  } catch (error) {
+    if (backingFile(name) !== '') throw error
+  }
+}
+
+/** Empty for a loop device that is not attached. */
+export function backingFile(name: string): string {
+  return readText(`/sys/block/${name}/loop/backing_file`)
+}
+
+function loopsOf(folder: string): readonly Dirent[] {
+  return readdirSync('/sys/block', { withFileTypes: true }).filter(({ name }) =>
+    backingFile(name).startsWith(`${folder}/`),
+  )
+}
+
+type Mount = { readonly device: string; readonly at: string }
+
+async function unmountAll(which: (mount: Mount) => boolean): Promise<void> {
+  const mounts = readText('/proc/self/mountinfo')
+    .split('\n')
+    .map(line => ({ device: line.split(' ')[2] ?? '', at: line.split(' ')[4] ?? '' }))
+  for (const { at } of mounts.filter(which).toReversed()) await run('umount', ['--lazy', at])
+}
+
+function readOwner(folder: string): ProcessId | undefined {
+  try {
+    // Only ever written by openFolder, in a folder that root alone may enter.
+    return JSON.parse(readFileSync(join(folder, OWNER), 'utf8')) as ProcessId
+  } catch {
+    return undefined
+  }
+}
+
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
