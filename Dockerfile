@@ -1,5 +1,5 @@
 # A target per image. scripts/plugins builds them: it stages in dist/build the Node binary that npm installed, and the
-# packages needed at run time, so that nothing is fetched here where the base image has tini and CA certificates.
+# packages needed at run time, so that nothing is fetched here where the base image has what is asked of it.
 ARG BASE_IMAGE=debian:bookworm-slim
 
 FROM $BASE_IMAGE AS system
@@ -7,14 +7,11 @@ LABEL berth.image=build
 RUN { command -v tini && test -e /etc/ssl/certs/ca-certificates.crt; } \
     || { apt-get update && apt-get install -y --no-install-recommends tini ca-certificates; }
 COPY dist/build/node /usr/local/bin/node
-# Programs come with the libraries that they load.
+COPY scripts/copy-programs /usr/local/bin/
 RUN set -eu; \
     mkdir -p /rootfs/state /rootfs/run /rootfs/proc /rootfs/sys /rootfs/dev; \
     mkdir -m 1777 /rootfs/tmp; \
-    for program in /usr/local/bin/node /usr/bin/tini; do \
-      echo "$program"; \
-      ldd "$program" | grep -o '/[^ ]*'; \
-    done | sort -u | xargs cp --dereference --parents --target-directory=/rootfs; \
+    copy-programs /rootfs /usr/local/bin/node /usr/bin/tini; \
     cp --dereference --parents --target-directory=/rootfs \
       /etc/ssl/certs/ca-certificates.crt /etc/nsswitch.conf /etc/passwd /etc/group
 
@@ -43,15 +40,33 @@ ENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/node", "/berth/cli/main.ts"]
 # Node's compile cache, filled by one start: without it every start loads Node's own compiler to strip the types, which
 # takes twice the time and 25 MB. A plugin that does not start here merely has none.
 # The flags are those of the manifest's entrypoint: the cache is keyed by them.
-FROM system AS ipam-compiled
+FROM system AS compiling
 WORKDIR /berth
+ENV NODE_COMPILE_CACHE=/berth/.compiled DATA_DIR=/tmp PLUGIN_SOCKET=/tmp/plugin.sock
+RUN mkdir $NODE_COMPILE_CACHE
 COPY --from=packages /node_modules node_modules
 COPY package.json ./
 COPY shared shared
+
+FROM compiling AS ipam-compiled
 COPY ipam-plugin ipam-plugin
-RUN export NODE_COMPILE_CACHE=/berth/.compiled DATA_DIR=/tmp PLUGIN_SOCKET=/tmp/plugin.sock; \
-    mkdir $NODE_COMPILE_CACHE; timeout 3 node --expose-gc ipam-plugin/main.ts; true
+RUN timeout 3 node --expose-gc ipam-plugin/main.ts; true
 
 FROM runtime AS ipam-plugin
 COPY ipam-plugin /berth/ipam-plugin
 COPY --from=ipam-compiled /berth/.compiled /berth/.compiled
+
+FROM compiling AS volume-compiled
+COPY volume-plugin volume-plugin
+RUN MODE=ssd MOUNT_ROOT=/tmp/mounts timeout 3 node --expose-gc volume-plugin/main.ts; true
+
+FROM system AS disk-tools
+RUN command -v mkfs.xfs || { apt-get update && apt-get install -y --no-install-recommends xfsprogs e2fsprogs mount; }
+RUN mkdir -p /rootfs-disks/mounts \
+    && copy-programs /rootfs-disks /usr/bin/mount /usr/bin/umount /usr/bin/flock /usr/bin/chattr \
+      /usr/sbin/blkid /usr/sbin/wipefs /usr/sbin/blkdiscard /usr/sbin/mkfs.xfs
+
+FROM runtime AS volume-plugin
+COPY --from=disk-tools /rootfs-disks /
+COPY volume-plugin /berth/volume-plugin
+COPY --from=volume-compiled /berth/.compiled /berth/.compiled

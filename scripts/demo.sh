@@ -1,5 +1,5 @@
-# Sourced, after lan.sh: the network and the two containers of the demonstration. All carry the label berth.demo; what has
-# one of their names without the label is somebody else's, and is left alone.
+# Sourced, after base-image.sh and lan.sh: the network and the two containers of the demonstration. All carry the label
+# berth.demo; what has one of their names without the label is somebody else's, and is left alone.
 # shellcheck shell=bash
 
 NETWORK=berth-demo
@@ -59,7 +59,7 @@ ensure_containers() {
 demo_image() {
   if has_image $DEMO_IMAGE; then
     echo $DEMO_IMAGE
-  elif has_image $PUBLIC_IMAGE || { [ ! -e dist/base.tar ] && pull $PUBLIC_IMAGE; }; then
+  elif has_image $PUBLIC_IMAGE || { [ ! -e "$BASE_TAR" ] && pull $PUBLIC_IMAGE; }; then
     echo $PUBLIC_IMAGE
   else
     import_busybox
