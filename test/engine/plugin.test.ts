@@ -7,7 +7,7 @@ import {
   removeNetwork,
   runContainer,
 } from './lab/actions.ts'
-import { Plugin, PLUGIN, publish } from './lab/plugin.ts'
+import { BERTH_IPAM, Plugin, publish } from './lab/plugin.ts'
 import { startRegistry } from './lab/registry.ts'
 import { assertSameView } from './lab/same-view.ts'
 import { onOldestAndNewest, oneEngine, type Test } from './lab/world.ts'
@@ -20,7 +20,7 @@ await onOldestAndNewest(async (t, suite) => {
   const engine = await oneEngine(t, suite)
   const registry = await startRegistry(engine.host)
   for (const version of ['1', '2']) await publish(engine, `${registry}/berth-ipam:${version}`)
-  const install = ['plugin', 'install', '--grant-all-permissions', '--alias', PLUGIN]
+  const install = ['plugin', 'install', '--grant-all-permissions', '--alias', BERTH_IPAM.name]
   await engine.docker([...install, `${registry}/berth-ipam:1`], PATIENT)
   const plugin = new Plugin(engine)
 

@@ -3,7 +3,7 @@ import type { Engine } from './lab/engine.ts'
 import { assertNothingLeft, assertSameFleetView } from './lab/fleet-view.ts'
 import { onThreeHosts, type Fleet } from './lab/fleet.ts'
 import { IMAGE } from './lab/image.ts'
-import { PLUGIN } from './lab/plugin.ts'
+import { BERTH_IPAM } from './lab/plugin.ts'
 import { CommandFailed } from './lab/run.ts'
 import { until } from './lab/until.ts'
 import type { Test } from './lab/world.ts'
@@ -15,7 +15,7 @@ await onThreeHosts(async (t, fleet) => {
   const engines = fleet.nodes.map(({ engine }) => engine)
   const manager = await joinAll(engines)
   for (const engine of engines) {
-    const describe = ['network', 'create', '--config-only', `--ipam-driver=${PLUGIN}`]
+    const describe = ['network', 'create', '--config-only', `--ipam-driver=${BERTH_IPAM.name}`]
     await engine.docker([...describe, ...DESCRIPTION, 'described'])
   }
   const create = ['network', 'create', '-d', 'macvlan', '--scope=swarm', '--attachable']

@@ -1,13 +1,13 @@
 import * as v from '@badrap/valita'
 import type { Engine } from './engine.ts'
 import { IMAGE } from './image.ts'
-import { PLUGIN } from './plugin.ts'
+import { BERTH_IPAM } from './plugin.ts'
 import { CommandFailed } from './run.ts'
 
 /** `docker network create` of a macvlan network on the host's cable, with addresses from Berth. */
 export async function createNetwork(engine: Engine, name: string, flags = ''): Promise<void> {
   const macvlan = ['network', 'create', '-d', 'macvlan', '-o', 'parent=eth0']
-  await engine.docker([...macvlan, '--ipam-driver', PLUGIN, ...words(flags), name])
+  await engine.docker([...macvlan, '--ipam-driver', BERTH_IPAM.name, ...words(flags), name])
 }
 
 export async function removeNetwork(engine: Engine, name: string): Promise<void> {

@@ -1,6 +1,6 @@
 import * as v from '@badrap/valita'
 import type { Engine } from './engine.ts'
-import { PLUGIN } from './plugin.ts'
+import { BERTH_IPAM } from './plugin.ts'
 
 const Range = v
   .object({
@@ -39,5 +39,5 @@ export async function networksOf(engine: Engine): Promise<readonly Network[]> {
   const ids = (await engine.docker(['network', 'ls', '-q', '--no-trunc'])).split('\n')
   const answer: unknown = JSON.parse(await engine.docker(['network', 'inspect', ...ids]))
   const networks = v.array(Network).parse(answer, { mode: 'passthrough' })
-  return networks.filter(({ IPAM, ConfigOnly }) => IPAM.Driver === PLUGIN && !ConfigOnly)
+  return networks.filter(({ IPAM, ConfigOnly }) => IPAM.Driver === BERTH_IPAM.name && !ConfigOnly)
 }

@@ -6,33 +6,53 @@ import { DIST } from './releases.ts'
 import { run } from './run.ts'
 import { until } from './until.ts'
 
-/** The engine knows an IPAM driver by its full name, with the tag. */
-export const PLUGIN = 'berth-ipam:latest'
+/** One of the plugins that are built here. */
+export type Kind = {
+  /** With the tag: so the engine knows a driver. */
+  readonly name: string
+  /** What `make plugins` leaves: config.json and rootfs. */
+  readonly built: string
+  /** What the engine's log says once a plugin that was started again can be asked. */
+  readonly awake: string
+}
 
-/** What `make plugins` leaves: config.json and rootfs. */
-export const BUILT = join(DIST, 'berth-ipam')
+export const BERTH_IPAM: Kind = {
+  name: 'berth-ipam:latest',
+  built: join(DIST, 'berth-ipam'),
+  // The engine asks as soon as it has reached it; a volume driver it asks nothing.
+  awake: 'IpamDriver.GetCapabilities',
+}
+export const BERTH_SSD: Kind = {
+  name: 'berth-ssd:latest',
+  built: join(DIST, 'berth-ssd'),
+  awake: 'listening',
+}
 
 /** The managed plugin, installed in an engine. */
 export class Plugin {
   readonly engine: Engine
-  readonly name: string
+  readonly kind: Kind
 
-  constructor(engine: Engine, name = PLUGIN) {
+  constructor(engine: Engine, kind = BERTH_IPAM) {
     this.engine = engine
-    this.name = name
+    this.kind = kind
+  }
+
+  get name(): string {
+    return this.kind.name
   }
 
   /** Created from what was built, set and enabled. */
   static async install(
     engine: Engine,
     settings: Readonly<Record<string, string>> = {},
-    name = PLUGIN,
+    kind = BERTH_IPAM,
   ): Promise<Plugin> {
-    if (!existsSync(join(BUILT, 'config.json'))) {
-      throw new Error(`no built plugin in ${BUILT}: run scripts/test, or make plugins`)
+    if (!existsSync(join(kind.built, 'config.json'))) {
+      throw new Error(`no built plugin in ${kind.built}: run scripts/test, or make plugins`)
     }
-    const plugin = new Plugin(engine, name)
-    await engine.docker(['plugin', 'create', name, BUILT])
+    const plugin = new Plugin(engine, kind)
+    await engine.docker(['plugin', 'create', kind.name, kind.built])
     await plugin.set(settings)
     await plugin.enable()
     return plugin
@@ -62,6 +82,10 @@ export class Plugin {
     await this.engine.docker(['plugin', 'upgrade', ...agreed, this.name, reference])
   }
 
+  async id(): Promise<string> {
+    return this.engine.docker(['plugin', 'inspect', '-f', '{{.Id}}', this.name])
+  }
+
   /** What it was installed from. */
   async reference(): Promise<string> {
     return this.engine.docker(['plugin', 'inspect', '-f', '{{.PluginReference}}', this.name])
@@ -69,16 +93,16 @@ export class Plugin {
 
   /**
    * kill -9 of the plugin's first process, and with it of the whole plugin. Ends when the engine has started it again and
-   * has asked it its first question: a plugin that dies earlier than that is given up by the engine.
+   * has reached it, or it listens: a plugin that dies earlier than that is given up by the engine.
    */
   async kill(): Promise<void> {
     const { engine } = this
-    const id = await engine.docker(['plugin', 'inspect', '-f', '{{.Id}}', this.name])
+    const id = await this.id()
     const pid = await until('a process of the plugin', 20_000, () => this.#firstProcess(id))
     const before = engine.logSize
     await engine.host.run(['kill', '-9', String(pid)])
-    await until('the plugin to be asked again', 30_000, () =>
-      engine.log(before).includes('IpamDriver.GetCapabilities'),
+    await until('the plugin to be there again', 30_000, () =>
+      engine.log(before).includes(this.kind.awake),
     )
   }
 
@@ -97,9 +121,9 @@ export class Plugin {
 const State = v.object({ init_process_pid: v.number() })
 
 /** Pushes what was built to a registry under that reference, with a content of its own: an engine refuses the same twice. */
-export async function publish(engine: Engine, reference: string): Promise<void> {
+export async function publish(engine: Engine, reference: string, kind = BERTH_IPAM): Promise<void> {
   const folder = engine.host.path('publish')
-  await run('cp', ['-a', BUILT, folder])
+  await run('cp', ['-a', kind.built, folder])
   writeFileSync(join(folder, 'rootfs/reference'), reference)
   await engine.docker(['plugin', 'create', reference, folder])
   await engine.docker(['plugin', 'push', reference])
