@@ -10,11 +10,11 @@ import type { Address } from './addresses.ts'
 import type { AddressEntry, Journal } from './journal.ts'
 import { addressKey } from './keys.ts'
 import type { Pool, PoolId } from './pool-id.ts'
-import { readAddress, write } from './records.ts'
-import type { UsedRecord } from './records.ts'
+import { write } from './records.ts'
 import type { Registration } from './registration.ts'
 import { unknownPool } from './sentences.ts'
 import { Steps } from './steps.ts'
+import { opOf, usedRecord } from './used-record.ts'
 
 /** Who an address is claimed for, as far as the engine tells. */
 export type Endpoint = { readonly mac?: string; readonly name?: string }
@@ -81,7 +81,8 @@ export class Claims {
     const key = addressKey(pool.segment, address)
     if (this.isUnderWay(key) || this.#journal.address(key))
       return { lostTo: undefined, doubtful: false }
-    const entry = this.#newEntry(pool.id)
+    const { boot } = this.#registration.host
+    const entry: AddressEntry = { state: 'intent', pool: pool.id, op: randomUUID(), boot }
     return await this.#exclusively(key, entry, async () => {
       const lost = await this.#claim(key, entry, { isJoined, read, endpoint, deadline })
       if (lost) return lost
@@ -125,9 +126,7 @@ export class Claims {
     return 'queued'
   }
 
-  /**
-   * Marks the entry as one that nothing will come of, to be settled. Nobody is given the address before it is.
-   */
+  /** Marks the entry as one that nothing will come of, to be settled. Nobody is given the address before it is. */
   abandon(key: string, entry: AddressEntry): void {
     this.#steps.fail(key, entry)
   }
@@ -189,10 +188,11 @@ export class Claims {
     const isMine = (current: ReadonlyMap<string, Entry>) => opOf(current.get(key)) === entry.op
     const { epoch } = this.#registration.place
     for (;;) {
-      const transaction = {
-        require: [unchanged(key, read), ...this.#registration.place.claimConditions()],
-        write: [{ put: key, value: write(this.#usedRecord(entry, endpoint)) }],
-      }
+      const require = [unchanged(key, read), ...this.#registration.place.claimConditions()]
+      const { host, generation } = this.#registration
+      const known = { ...endpoint, since: new Date().toISOString() }
+      const value = write(usedRecord(entry, host, generation, known))
+      const transaction = { require, write: [{ put: key, value }] }
       const result = await commitFirmly(this.#store, transaction, isMine, deadline)
       if (this.#registration.place.epoch !== epoch) {
         throw new OutcomeUnknown('This host had to register anew meanwhile; try again')
@@ -238,26 +238,6 @@ export class Claims {
       }
     })
   }
-
-  #newEntry(pool: PoolId): AddressEntry {
-    return { state: 'intent', pool, op: randomUUID(), boot: this.#registration.host.boot }
-  }
-
-  #usedRecord({ pool, op, boot }: AddressEntry, { mac, name }: Endpoint): UsedRecord {
-    const { host, generation } = this.#registration
-    return {
-      state: 'used',
-      pool,
-      host: host.id,
-      hostName: host.name,
-      generation,
-      op,
-      boot,
-      ...(mac ? { mac } : {}),
-      ...(name ? { name } : {}),
-      since: new Date().toISOString(),
-    }
-  }
 }
 
 type Attempt = {
@@ -265,9 +245,4 @@ type Attempt = {
   readonly read: Entry | undefined
   readonly endpoint: Endpoint
   readonly deadline: Deadline
-}
-
-function opOf(entry: Entry | undefined): string | undefined {
-  const record = readAddress(entry)
-  return record?.state === 'used' ? record.op : undefined
 }

@@ -27,6 +27,15 @@ export type JoinRequest = {
   readonly automatic: boolean
 }
 
+/** Whether a pool that this host has already is all that is asked for. */
+export function bringsNothingNew(
+  { exclude, cooldownMs }: JoinRequest,
+  has: { readonly exclude: readonly string[]; readonly cooldownMs: number },
+): boolean {
+  const isKnown = exclude.every(text => has.exclude.includes(text))
+  return isKnown && (cooldownMs === undefined || cooldownMs === has.cooldownMs)
+}
+
 export const SHARED_LIMIT = 100
 
 export function created(host: Host, request: JoinRequest): PoolRecord {

@@ -8,7 +8,7 @@ import { chooseSubnet } from './automatic-pools.ts'
 import type { DefaultPool } from './automatic-pools.ts'
 import type { PoolEntry } from './journal.ts'
 import { DEFAULT_COOLDOWN_MS } from './options.ts'
-import { gatewayFor } from './pool-changes.ts'
+import { bringsNothingNew, gatewayFor } from './pool-changes.ts'
 import type { JoinRequest } from './pool-changes.ts'
 import { makePool } from './pool-id.ts'
 import type { Pool, PoolId } from './pool-id.ts'
@@ -36,6 +36,7 @@ type Parts = {
 /** The engine is answered after this time; what is left to do is in the journal. */
 const ANSWER_AFTER_MS = 250
 
+const TAKEN_MEANWHILE: readonly RefusalCode[] = ['pool-overlaps', 'pool-conflict']
 const MAY_WORK_LATER: readonly RefusalCode[] = ['not-ready', 'deadline']
 
 /**
@@ -91,9 +92,7 @@ export class Pools {
       try {
         return await this.#use({ ...order, pool, automatic: true })
       } catch (error) {
-        const lost =
-          error instanceof Refusal && ['pool-overlaps', 'pool-conflict'].includes(error.code)
-        if (!lost) throw error
+        if (!(error instanceof Refusal) || !TAKEN_MEANWHILE.includes(error.code)) throw error
       }
     }
   }
@@ -205,14 +204,8 @@ export class Pools {
       })
       this.#book.forgetCandidates(pool)
       const exclude = [...new Set([...before.exclude, ...request.exclude])]
-      const cooldownMs = record.cooldown.ms
-      await this.#book.write(pool, {
-        ...before,
-        state: 'joined',
-        count: count + 1,
-        cooldownMs,
-        exclude,
-      })
+      const joined = { state: 'joined', count: count + 1, cooldownMs: record.cooldown.ms } as const
+      await this.#book.write(pool, { ...before, ...joined, exclude })
       return pool
     })
   }
@@ -253,9 +246,4 @@ export class Pools {
       await this.#book.remove(pool)
     })
   }
-}
-
-function bringsNothingNew({ exclude, cooldownMs }: JoinRequest, entry: PoolEntry): boolean {
-  const isKnown = exclude.every(text => entry.exclude.includes(text))
-  return isKnown && (cooldownMs === undefined || cooldownMs === entry.cooldownMs)
 }

@@ -9,6 +9,7 @@ import type { Pools } from './pools.ts'
 import { readAddress, readHost, write } from './records.ts'
 import type { AddressRecord, UsedRecord } from './records.ts'
 import type { Registration } from './registration.ts'
+import { usedRecord } from './used-record.ts'
 
 const AT_ONCE = 64
 const DEADLINE_MS = 1500
@@ -72,7 +73,10 @@ export class Returning {
       const record = readAddress(read)
       const isFree = !record || record.state === 'idle' || isOurs(record, entry)
       if (!isFree && !(await this.#isOfEvicted(record))) return record
-      const mine = this.#usedRecord(entry, record)
+      // What the record knew of the endpoint stays; where it is gone, the journal knows no more.
+      const known = record && isOurs(record, entry) ? record : { since: new Date().toISOString() }
+      const { host, generation } = this.#registration
+      const mine = usedRecord(entry, host, generation, known)
       const transaction = {
         require: [unchanged(key, read), ...this.#registration.place.conditions()],
         write: [{ put: key, value: write(mine) }],
@@ -94,26 +98,9 @@ export class Returning {
     const host = readHost(await this.#store.get(hostKey(record.host)))
     return host?.evicted === true && record.generation < host.generation
   }
-
-  /** What the record knew of the endpoint stays; where the record is gone, the journal knows no more than this. */
-  #usedRecord({ pool, op, boot }: AddressEntry, record: AddressRecord | undefined): UsedRecord {
-    const { host, generation } = this.#registration
-    const isKnown = record?.state === 'used' && record.op === op
-    const known = isKnown ? record : { since: new Date().toISOString() }
-    return {
-      ...known,
-      state: 'used',
-      pool,
-      host: host.id,
-      hostName: host.name,
-      generation,
-      op,
-      boot,
-    }
-  }
 }
 
-const isOurs = (record: AddressRecord, { op }: AddressEntry): boolean =>
+const isOurs = (record: AddressRecord, { op }: AddressEntry): record is UsedRecord =>
   record.state === 'used' && record.op === op
 
 function describe(record: AddressRecord): string {
