@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { serveAdmin } from '../shared/admin-server.ts'
 import { servePlugin } from '../shared/plugin-server.ts'
 import { Startup } from '../shared/startup.ts'
+import { within } from '../shared/within.ts'
 import { BODILESS, volumeMethods } from './driver.ts'
 import { ssdRoutes } from './ssd/routes.ts'
 import type { Ssd } from './ssd/ssd.ts'
@@ -49,7 +50,8 @@ export async function serveVolumes(options: VolumePluginOptions): Promise<() => 
 }
 
 async function openAndTend({ open, log }: VolumePluginOptions): Promise<Opened> {
-  const { ssd, close } = await open()
+  const opened = await open()
+  const { ssd } = opened
   const { missing } = ssd.claims
   if (missing.length > 0) log.error({ missing }, 'the records of volumes were lost')
   log.info({ volumes: ssd.claims.allReady().length }, 'ready')
@@ -60,7 +62,8 @@ async function openAndTend({ open, log }: VolumePluginOptions): Promise<Opened> 
     ssd,
     close: async () => {
       clearInterval(timer)
-      await close()
+      await within(ssd.keeping.idle(), FINISH_WITHIN_MS)
+      await opened.close()
     },
   }
 }

@@ -1,21 +1,20 @@
 import { Refusal } from '../../shared/refusal.ts'
 import type { ClaimedVolume, ClaimId } from './claim.ts'
 import type { Claims, VolumeClaim } from './claims.ts'
-import { labelsOf, passesOver } from './disk-labels.ts'
+import { labelsOf } from './disk-labels.ts'
 import { keyOf } from './disk.ts'
 import type { Disk, DiskKey } from './disk.ts'
 import type { Disks, Hold } from './disks.ts'
 import {
-  bySize,
   foundBusy,
   foundContent,
   foundSignatures,
-  noFreeDisk,
-  notAsked,
   reasonsAgainst,
   unreadable,
 } from './eligibility.ts'
-import type { Considered, Reason } from './eligibility.ts'
+import type { Reason } from './eligibility.ts'
+import { bySize, noFreeDisk, notAsked } from './fitting.ts'
+import type { Considered } from './fitting.ts'
 import type { SsdOptions } from './options.ts'
 import type { Policy } from './policy.ts'
 
@@ -82,10 +81,9 @@ export class Choosing {
     throw new Refusal('no-free-disk', noFreeDisk(volume.name, volume.options, passedOver))
   }
 
-  #unasked(disk: Disk, { size = 0, require }: SsdOptions): readonly Reason[] {
-    const key = keyOf(disk.identity)
-    const labels = labelsOf(disk, this.#claims.labels(key))
-    return notAsked(disk, size, passesOver(labels, require))
+  #unasked(disk: Disk, options: SsdOptions): readonly Reason[] {
+    const own = this.#claims.labels(keyOf(disk.identity))
+    return notAsked(disk, options, labelsOf(disk, own))
   }
 
   async #intend(hold: Hold, claim: VolumeClaim): Promise<{ claim: VolumeClaim; hold: Hold }> {
