@@ -14,10 +14,13 @@ const refused = v.object({ error: v.string() })
 export class AdminClient {
   readonly #socket: string
   readonly #deadlineMs: number
+  readonly #variable: string
 
-  constructor(socket: string, deadlineMs = DEADLINE_MS) {
+  /** @param variable of the environment, which names another socket */
+  constructor(socket: string, deadlineMs = DEADLINE_MS, variable = 'BERTH_SOCKET') {
     this.#socket = socket
     this.#deadlineMs = deadlineMs
+    this.#variable = variable
   }
 
   /**
@@ -49,7 +52,7 @@ export class AdminClient {
       sent.on('error', () => {})
       return { status: answer.statusCode, body: await text(answer) }
     } catch (error) {
-      if (!signal.aborted) throw unreachable(this.#socket, error)
+      if (!signal.aborted) throw unreachable(this.#socket, this.#variable, error)
       const seconds = deadlineMs / 1000
       const again = method === 'GET' ? '' : '; what it has begun may go on: run the command again'
       throw new Failure(
@@ -85,14 +88,14 @@ function parseJson(body: string): unknown {
   }
 }
 
-function unreachable(socket: string, error: unknown): Failure {
+function unreachable(socket: string, variable: string, error: unknown): Failure {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   switch (code) {
     case 'ENOENT':
     case 'ECONNREFUSED':
     case 'ENOTSOCK':
       return new Failure(
-        `No plugin answers at ${socket}: check that it is enabled (docker plugin ls) and keeps its state there; --socket or BERTH_SOCKET names another place`,
+        `No plugin answers at ${socket}: check that it is enabled (docker plugin ls) and keeps its state there; --socket or ${variable} names another place`,
         { cause: error },
       )
     case 'EACCES':

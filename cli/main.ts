@@ -1,7 +1,9 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { addAddresses } from './addresses.ts'
 import { AdminClient } from './client.ts'
 import type { Open } from './context.ts'
+import { addDisk } from './disk.ts'
+import { addDisks } from './disks.ts'
 import { addHost } from './host.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { addHosts } from './hosts.ts'
@@ -9,46 +11,60 @@ import { addPools } from './pools.ts'
 import { addRecover } from './recovery.ts'
 import { addStatus } from './status.ts'
 import { Terminal } from './terminal.ts'
+import { addVolume } from './volume.ts'
 
-const SOCKET = '/var/lib/berth/ipam/admin.sock'
+/** Where each plugin answers, unless a variable of the environment names another place. */
+const IPAM = { variable: 'BERTH_SOCKET', socket: '/var/lib/berth/ipam/admin.sock' }
+const VOLUME = { variable: 'BERTH_VOLUME_SOCKET', socket: '/var/lib/berth/ssd/admin.sock' }
 
 const HELP = `
-berth asks the plugin of this host, through a socket that is for root alone. The
-answer is the same on every host that shares the store, but for what is of this
-host: status, and HERE of pools.
+berth asks this host's plugins, each through a socket that is for root alone:
+  volume, disk, disks  BERTH_VOLUME_SOCKET, else ${VOLUME.socket}
+  all other commands   BERTH_SOCKET, else ${IPAM.socket}
+--socket goes before both. Volumes and disks are those of this host. What is
+said of addresses is the same on every host that shares the store, but for what
+is of this host: status, and HERE of pools.
 
 Exit status: 0 fine; 1 refused or failed, with the reason on stderr; 2 wrong
 usage.
 
   berth pools
   berth addresses --host rack1-07
-  berth hosts --json | jq '.hosts[] | select(.state == "silent").name'`
+  berth hosts --json | jq '.hosts[] | select(.state == "silent").name'
+  berth disks`
 
 const { stdin, stdout, stderr } = process
 const terminal = new Terminal(stdin, stdout, stderr, stdin.isTTY && stderr.isTTY)
 
-const open: Open = command => {
-  const { socket, json } = command.optsWithGlobals<{ socket: string; json?: true }>()
-  return { api: new AdminClient(socket), terminal, json: json === true }
-}
+const opening =
+  ({ variable, socket: usual }: typeof IPAM): Open =>
+  command => {
+    const { socket, json } = command.optsWithGlobals<{ socket?: string; json?: true }>()
+    const at = socket || process.env[variable] || usual
+    return { api: new AdminClient(at, undefined, variable), terminal, json: json === true }
+  }
 
 const program = new Command('berth')
-  .description('Shows who holds which address, and takes dead hosts out.')
-  .addOption(
-    new Option('--socket <path>', "the plugin's admin socket").env('BERTH_SOCKET').default(SOCKET),
-  )
+  .description('Shows who holds which address and which disk, and does what only operators may.')
+  .option('--socket <path>', "the plugin's admin socket")
   .option('--json', "print the API's JSON, one document, for programs")
   .configureHelp({ showGlobalOptions: true })
   .addHelpText('after', HELP)
   .showHelpAfterError('(see --help)')
   .exitOverride()
 
+const open = opening(IPAM)
 addStatus(program, open)
 addPools(program, open)
 addAddresses(program, open)
 addHosts(program, open)
 addHost(program, open)
 addRecover(program, open)
+
+const openVolumes = opening(VOLUME)
+addVolume(program, openVolumes)
+addDisks(program, openVolumes)
+addDisk(program, openVolumes)
 
 // Whoever reads the output, such as head, may have seen enough; else it is incomplete.
 stdout.on('error', error => process.exit('code' in error && error.code === 'EPIPE' ? 0 : 1))

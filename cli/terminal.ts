@@ -35,12 +35,18 @@ export class Terminal {
   /**
    * Asks whoever sits there to type `expected`.
    *
+   * @param instead what to say where nobody can be asked
    * @throws {Failure} where something else is typed
    * @throws {WrongUsage} where nobody can be asked
    */
-  async confirm(warning: string, wanted: string, expected: string): Promise<void> {
+  async confirm(
+    warning: string,
+    wanted: string,
+    expected: string,
+    instead = '--yes',
+  ): Promise<void> {
     if (!this.#isInteractive) {
-      throw new WrongUsage('There is no terminal to ask at whether this is meant: say --yes')
+      throw new WrongUsage(`There is no terminal to ask at whether this is meant: say ${instead}`)
     }
     this.note(`${warning}\nType ${wanted} to go on: `)
     const typed = await readLine(this.#input)

@@ -41,3 +41,16 @@ export function some(list: readonly string[], atMost = 3): string {
   const more = list.length - atMost
   return [...list.slice(0, atMost), ...(more > 0 ? [`+${more} more`] : [])].join(', ')
 }
+
+/** "512 B", "300.0 MiB" or "1.8 TiB", rounded down: a size that is asked for must fit. */
+export function size(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
+  const power = units.findLastIndex((_, each) => bytes >= 1024 ** each)
+  if (power < 1) return `${bytes} B`
+  return `${(Math.floor((bytes / 1024 ** power) * 10) / 10).toFixed(1)} ${units[power]}`
+}
+
+/** As `size`, and without loss. */
+export function exactSize(bytes: number): string {
+  return `${size(bytes)} (${bytes} bytes)`
+}

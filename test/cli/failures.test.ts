@@ -48,10 +48,25 @@ await t.test('where no plugin answers, it says what to check', async t => {
   }
 })
 
-await t.test('--socket goes before BERTH_SOCKET', async t => {
-  const world = await World.serve(t, { 'GET /v1/pools': async () => ({ pools: [] }) })
-  const { code } = await World.at('nothing.sock').berth('pools', '--socket', world.socket)
-  t.equal(code, 0)
+await t.test('--socket goes before BERTH_SOCKET and BERTH_VOLUME_SOCKET', async t => {
+  const world = await World.serve(t, {
+    'GET /v1/pools': async () => ({ pools: [] }),
+    'GET /v1/disks': async () => ({ disks: [] }),
+  })
+  const to = ['--json', '--socket', world.socket]
+  t.match(await World.at('nothing.sock').berth('pools', ...to), { code: 0 })
+  const volumes = World.at('nothing.sock', 'BERTH_VOLUME_SOCKET')
+  t.match(await volumes.berth('disks', ...to), { code: 0 })
+})
+
+await t.test('each plugin is asked at its own socket', async t => {
+  const ipam = World.at('ipam.sock')
+  const volumes = World.at('ssd.sock', 'BERTH_VOLUME_SOCKET')
+  for (const args of [['disks'], ['volume', 'ls'], ['disk', 'label', 'sda']]) {
+    t.match(await volumes.berth(...args), { code: 1, err: /at ssd\.sock: .* BERTH_VOLUME_SOCKET / })
+    t.match(await ipam.berth(...args), { code: 1, err: /at other\.sock: / })
+  }
+  t.match(await volumes.berth('pools'), { code: 1, err: /at other\.sock: .* BERTH_SOCKET / })
 })
 
 await t.test('what is not understood is wrong usage', async t => {
@@ -63,6 +78,9 @@ await t.test('what is not understood is wrong usage', async t => {
     ['pools', '--fast'],
     ['host'],
     ['host', 'evict'],
+    ['volume'],
+    ['volume', 'wipe'],
+    ['disk', 'wipe'],
   ]) {
     const { code, out, err } = await world.berth(...args)
     t.match({ code, out }, { code: 2, out: '' }, args.join(' '))
@@ -81,6 +99,17 @@ await t.test('help is fine, and fits a terminal', async t => {
     ['host', 'evict'],
     ['host', 'adopt'],
     ['recover'],
+    ['volume'],
+    ['volume', 'ls'],
+    ['volume', 'inspect'],
+    ['volume', 'restore'],
+    ['volume', 'wipe'],
+    ['volume', 'adopt'],
+    ['volume', 'forget'],
+    ['disks'],
+    ['disk'],
+    ['disk', 'label'],
+    ['disk', 'wipe'],
   ]) {
     const { code, out } = await world.berth(...args, '--help')
     t.equal(code, 0)

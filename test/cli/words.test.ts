@@ -1,6 +1,6 @@
 import t from 'tap'
 import { table } from '../../cli/table.ts'
-import { ago, duration, exactDuration, some } from '../../cli/words.ts'
+import { ago, duration, exactDuration, exactSize, size, some } from '../../cli/words.ts'
 
 await t.test('table() aligns columns by what is seen, and ends lines without blanks', t => {
   t.equal(
@@ -58,5 +58,21 @@ await t.test('some() cuts a long list short', t => {
     [some([]), some(['a', 'b']), some(['a', 'b', 'c', 'd', 'e'])],
     ['', 'a, b', 'a, b, c, +2 more'],
   )
+  t.end()
+})
+
+await t.test('size() never says more than there is, exactSize() says all', t => {
+  for (const [bytes, text] of [
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [400_000_000_000, '372.5 GiB'],
+    [400 * 1024 ** 3, '400.0 GiB'],
+    [1024 ** 4 - 1, '1023.9 GiB'],
+    [2 ** 53 - 1, '7.9 PiB'],
+  ] as const) {
+    t.equal(size(bytes), text)
+  }
+  t.equal(exactSize(1536), '1.5 KiB (1536 bytes)')
   t.end()
 })

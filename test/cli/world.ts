@@ -13,18 +13,27 @@ const DEADLINE_MS = 60_000
 
 export type Outcome = { readonly code: number | null; readonly out: string; readonly err: string }
 
+/** What names the socket of the IPAM plugin, or of the volume plugin. */
+type Variable = 'BERTH_SOCKET' | 'BERTH_VOLUME_SOCKET'
+
 type Teardown = { teardown(ending: () => unknown): unknown }
 
 /** The command as a process of its own, and the admin socket that it asks. */
 export class World {
   readonly socket: string
+  readonly #variable: Variable
 
-  private constructor(socket: string) {
+  private constructor(socket: string, variable: Variable) {
     this.socket = socket
+    this.#variable = variable
   }
 
-  /** An admin server with these routes alone. */
-  static async serve(t: Teardown, routes: Routes): Promise<World> {
+  /** An admin server with these routes alone, of the plugin that is found by that variable. */
+  static async serve(
+    t: Teardown,
+    routes: Routes,
+    variable: Variable = 'BERTH_SOCKET',
+  ): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'berth-'))
     const socket = join(folder, 'admin.sock')
     const server = await serveAdmin(socket, routes)
@@ -32,12 +41,12 @@ export class World {
       await server.close(0)
       await rm(folder, { recursive: true })
     })
-    return new World(socket)
+    return new World(socket, variable)
   }
 
   /** Whatever there is, or is not, at that path. */
-  static at(socket: string): World {
-    return new World(socket)
+  static at(socket: string, variable: Variable = 'BERTH_SOCKET'): World {
+    return new World(socket, variable)
   }
 
   /** `berth` with these arguments, without a terminal. */
@@ -67,7 +76,14 @@ export class World {
     input: string,
     more: Readonly<Record<string, string>> = {},
   ): Promise<Outcome> {
-    const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C', BERTH_SOCKET: this.socket, ...more }
+    const env = {
+      PATH: '/usr/bin:/bin',
+      LC_ALL: 'C',
+      BERTH_SOCKET: 'other.sock',
+      BERTH_VOLUME_SOCKET: 'other.sock',
+      [this.#variable]: this.socket,
+      ...more,
+    }
     const child = spawn(command, args, { env, timeout: DEADLINE_MS })
     child.stdin.end(input)
     const [out, err] = await Promise.all([
