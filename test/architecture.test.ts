@@ -32,6 +32,26 @@ const PURE = [
   'shared/refusal.ts',
   'shared/settings.ts',
   'shared/store.ts',
+  'volume-plugin/ssd/claim-book.ts',
+  'volume-plugin/ssd/claim-records.ts',
+  'volume-plugin/ssd/claim.ts',
+  'volume-plugin/ssd/disk-labels.ts',
+  'volume-plugin/ssd/disk.ts',
+  'volume-plugin/ssd/disks.ts',
+  'volume-plugin/ssd/eligibility.ts',
+  'volume-plugin/ssd/fitting.ts',
+  'volume-plugin/ssd/mark.ts',
+  'volume-plugin/ssd/mounts.ts',
+  'volume-plugin/ssd/option-lists.ts',
+  'volume-plugin/ssd/options.ts',
+  'volume-plugin/ssd/policy.ts',
+  'volume-plugin/ssd/recovery.ts',
+  'volume-plugin/ssd/sentences.ts',
+  'volume-plugin/ssd/sizes.ts',
+  'volume-plugin/ssd/superblock.ts',
+  'volume-plugin/volume-name.ts',
+  'volume-plugin/volumes.ts',
+  'volume-plugin/wire.ts',
 ]
 /** The files of the command line that say what may be typed. */
 const COMMANDS = [
@@ -44,8 +64,10 @@ const COMMANDS = [
   'cli/recovery.ts',
   'cli/status.ts',
 ]
-/** Packages that are as pure: address parsing, and the decoder of records and of the wire. */
-const PURE_PACKAGES = ['ip-address', '@badrap/valita']
+/** Packages that are as pure: address parsing, the decoder of records and of the wire, and what Node computes. */
+const PURE_PACKAGES = ['ip-address', '@badrap/valita', 'node:crypto', 'node:path', 'node:zlib']
+/** What pure packages, and the language, have that is not. */
+const IMPURE_CALL = /\b(?:random\w*|Date\.now|new Date|performance|process)\(?[.(]/
 
 type Import = {
   readonly from: string
@@ -147,6 +169,14 @@ await t.test('pure files run nothing but each other', t => {
 
 await t.test('pure files need to be read beside nothing but each other', t => {
   t.strictSame(shown(impure(shipped)), [])
+  t.end()
+})
+
+await t.test('pure files read no clock and draw no numbers', t => {
+  t.strictSame(
+    PURE.filter(file => IMPURE_CALL.test(readFileSync(join(ROOT, file), 'utf8'))),
+    [],
+  )
   t.end()
 })
 

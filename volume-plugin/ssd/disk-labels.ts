@@ -1,6 +1,7 @@
 import { Refusal } from '../../shared/refusal.ts'
-import type { Labels } from './claim-book.ts'
 import type { Disk } from './disk.ts'
+
+export type Labels = Readonly<Record<string, string>>
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/
 const VALUE = /^[A-Za-z0-9._/ -]{0,63}$/

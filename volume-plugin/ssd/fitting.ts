@@ -1,6 +1,6 @@
-import type { Labels } from './claim-book.ts'
 import type { Disk } from './disk.ts'
 import { passesOver } from './disk-labels.ts'
+import type { Labels } from './disk-labels.ts'
 import type { Reason } from './eligibility.ts'
 import { agcountOf } from './option-lists.ts'
 import type { SsdOptions } from './options.ts'
