@@ -25,8 +25,8 @@ again. Without either, the labels are shown. A volume may require them:
 
 const WIPE_HELP = `
 Makes a disk free that has something on it: data of an earlier use, a partition
-table, a volume of Berth's that nobody wants back. For a volume that was
-removed, say berth volume wipe.
+table, a volume of Berth's that is quarantined, or an orphan that nobody wants
+back. For a volume that was removed, say berth volume wipe.
 
 You see what the disk is, and what was found on it, and type its serial number;
 of a disk without one its world wide name, of a loop device its backing file.
@@ -45,7 +45,7 @@ What it does not:
     can reach. Destroy such data with the disk's own secure erase.
   - It cannot be undone, and not be stopped.
 
-It only begins: berth disks shows when the disk is free.`
+It only begins: berth volume ls shows how far it is, on a line without a name.`
 
 export function addDisk(program: Command, open: Open): void {
   const disk = program
@@ -117,24 +117,30 @@ async function wipe(context: Context, wanted: string, { serial }: WipeOptions): 
   const answer = await api.post(`/v1/disks/${key}/wipe`, oneDisk, { confirm: text }, LOOK_MS)
   if (json) return printJson(context, answer)
   terminal.print(
-    `${answer.disk.device} is being wiped. berth disks shows it as free when it is blank.\n`,
+    `${answer.disk.device} is being wiped. berth volume ls shows how far it is; once it is gone from there, berth disks shows the disk as free.\n`,
   )
 }
 
-/** What only somebody types who means this disk. */
-function proofOf({ key, device, serial, wwid, transport }: Disk): {
-  readonly key: string
-  readonly what: string
-  readonly text: string
-} {
-  if (key === undefined) {
+/**
+ * What only somebody types who means this disk.
+ *
+ * @throws {Failure} where there is nothing that tells it from others
+ */
+function proofOf(disk: Disk) {
+  const { key, device } = disk
+  const [what, text] = proof(disk)
+  if (key === undefined || text === '') {
     throw new Failure(
       `${device} has neither serial number nor world wide name: it could be mistaken for another, so Berth never writes to it`,
     )
   }
-  if (transport === 'loop') return { key, what: 'backing file', text: serial.replace(/^loop:/, '') }
-  if (serial.trim() !== '') return { key, what: 'serial number', text: serial.trim() }
-  return { key, what: 'world wide name', text: wwid.trim() }
+  return { key, what, text }
+}
+
+function proof({ serial, wwid, transport }: Disk): readonly [what: string, text: string] {
+  if (transport === 'loop') return ['backing file', serial.replace(/^loop:/, '').trim()]
+  if (serial.trim() !== '') return ['serial number', serial.trim()]
+  return ['world wide name', wwid.trim()]
 }
 
 function warningOf(disk: Disk): string {

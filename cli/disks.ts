@@ -48,11 +48,22 @@ function rowsOf(disk: Disk): (string | undefined)[][] {
   return [row, ...others.map(why => [...row.slice(1).map(() => ' '), why])]
 }
 
-/** Whose it is is shorter than the reason that says so. */
-export function whyOf({ volume, reasons }: Disk): readonly string[] {
+/** What the volume on a disk explains better. */
+const EXPLAINED: readonly string[] = ['claimed', 'signatures', 'content']
+
+/** Whose it is, and what else stands against taking it. */
+export function whyOf(disk: Disk): readonly string[] {
+  const { volume, reasons } = disk
   if (!volume) return reasons.map(({ text }) => text)
-  const others = reasons.filter(({ code }) => code !== 'claimed')
-  return [`volume ${volume.name}, ${volume.state}`, ...others.map(({ text }) => text)]
+  const others = reasons.filter(({ code }) => !EXPLAINED.includes(code))
+  return [whoseIs(disk, volume), ...others.map(({ text }) => text)]
+}
+
+/** The name is empty where no volume was ever finished. */
+function whoseIs({ state, device }: Disk, { name, state: its }: NonNullable<Disk['volume']>) {
+  if (state === 'orphan' && name) return `volume ${name}, record lost: berth volume adopt ${device}`
+  if (state === 'orphan') return `a volume that was never finished: berth disk wipe ${device}`
+  return name ? `volume ${name}, ${its}` : `no volume, ${its}`
 }
 
 /**

@@ -19,8 +19,9 @@ export async function restoreVolume(context: Context, name: string): Promise<voi
 export async function wipeVolume(context: Context, name: string, { yes }: Asking): Promise<void> {
   const { api, terminal, json } = context
   const { volume } = await api.get(pathOf(name), oneVolume)
-  if (!yes) await terminal.confirm(wipeWarning(volume), "the volume's name", volume.name)
-  const answer = await api.post(`${pathOf(name)}/wipe`, oneVolume)
+  if (!yes) await terminal.confirm(wipeWarning(volume), "the volume's name", volume.name || name)
+  // By its claim: another volume may have its name by now.
+  const answer = await api.post(`${pathOf(volume.claim)}/wipe`, oneVolume)
   if (json) return printJson(context, answer)
   const on = deviceOf(answer.volume)
   terminal.print(
@@ -54,6 +55,6 @@ Its data is to be destroyed: nothing brings it back.`
 }
 
 function forgetWarning(name: string): string {
-  return `${name} is to be forgotten: containers that use it get another, empty volume, or none.
+  return `${name} is to be forgotten: the engine is told that there is no such volume.
 Forget it only if its disk will never return.`
 }

@@ -5,6 +5,9 @@ import type { Context } from './context.ts'
 import { table } from './table.ts'
 import { ago, duration, exactSize, size } from './words.ts'
 
+/** A disk that an operator wipes has no volume. */
+const NAMELESS = '(no volume)'
+
 export async function listVolumes(context: Context): Promise<void> {
   const { api, terminal, json } = context
   const self = await api.get('/v1/self', volumeSelf)
@@ -26,7 +29,7 @@ export async function inspectVolume(context: Context, name: string): Promise<voi
   const { disk, parked, mounts } = volume
   context.terminal.print(
     table(
-      ['NAME', volume.name],
+      ['NAME', volume.name || NAMELESS],
       [
         ['STATE', volume.state],
         ...(volume.problem === undefined ? [] : [['PROBLEM', volume.problem]]),
@@ -73,7 +76,8 @@ export function deviceOf({ disk }: Volume): string {
 function rowOf(volume: Volume): string[] {
   const { name, state, mounts } = volume
   const mounted = Object.values(mounts).reduce((sum, each) => sum + each, 0)
-  return [name, state, size(volume.size), deviceOf(volume), String(mounted), remarkOf(volume)]
+  const remark = remarkOf(volume)
+  return [name || NAMELESS, state, size(volume.size), deviceOf(volume), String(mounted), remark]
 }
 
 function missingRowOf({ name }: VolumeSelf['missing'][number]): (string | undefined)[] {

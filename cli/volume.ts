@@ -19,8 +19,8 @@ States:
   ready        the engine can use it
   parked       removed, its data kept (see berth volume --help)
   wiping       its disk is made blank
-  quarantined  its disk is not as Berth left it: nothing is written to it until
-               an operator decides; PROBLEM says what was found
+  quarantined  its disk is not as Berth left it, as PROBLEM says; nothing is
+               written to it, until berth disk wipe says that all may go
   missing      it was there, and its record was lost (see berth volume adopt
                --help)
 
@@ -30,7 +30,7 @@ back, in whatever slot.`
 
 const RESTORE_HELP = `
 Only a volume that is parked can be restored. It has the name, the options, the
-data and the disk that it had.
+data and the disk that it had before.
 
 What was removed, and by mistake?
   berth volume ls
@@ -50,12 +50,13 @@ What it does not:
     can reach. Destroy such data with the disk's own secure erase.
   - It cannot be stopped, and the volume cannot be restored.
 
-It only begins: berth volume ls shows how far it is.`
+It only begins: berth volume ls shows how far it is, and berth disks when the
+disk is free.`
 
 const ADOPT_HELP = `
 Makes a volume of this host of a disk that carries one, but of which the host
 has no record: its state directory was lost or set back, or the disk comes from
-another host. berth disks shows such a disk as "orphan". Its name, options and
+another host. berth disks shows such a disk as orphan. Its name, options and
 file system are read from the disk; its data is not touched.
 
 DISK is a kernel's name, a path, a serial number, a world wide name, or a key as
@@ -74,10 +75,11 @@ The state directory of this host was lost:
   berth volume ls`
 
 const FORGET_HELP = `
-For a volume that is missing, whose record and whose disk are both gone. The
-engine is told from then on that there is no such volume; its name may be given
-to another. No disk is written. If the disk does return, berth disks shows it as
-orphan, and berth volume adopt takes it.`
+For a volume whose disk is gone for good, be its record there or lost as well.
+While the disk is there, this is refused. The engine is told from then on that
+there is no such volume; its name may be given to another. No disk is written:
+if that disk does return, berth disks shows it as orphan, and berth volume adopt
+takes it.`
 
 export function addVolume(program: Command, open: Open): void {
   const volume = program
@@ -119,8 +121,8 @@ export function addVolume(program: Command, open: Open): void {
     .action((disk: string, _: object, command: Command) => adoptVolume(open(command), disk))
   volume
     .command('forget <name>')
-    .summary('give up a volume whose record and disk are both gone')
-    .description('Gives up a volume whose record and disk are both gone.')
+    .summary('give up a volume whose disk is gone for good')
+    .description('Gives up a volume whose disk is gone for good.')
     .option('--yes', 'do not ask')
     .addHelpText('after', FORGET_HELP)
     .action((name: string, options: Asking, command: Command) =>

@@ -28,6 +28,33 @@ await t.test('every disk is shown free, or with whose it is, or with every reaso
   })
 })
 
+await t.test(
+  'of a volume whose record is lost, it says how to take it, not how to wipe it',
+  async t => {
+    const reasons = [{ code: 'signatures', text: 'it is not blank: xfs; berth disk wipe' }]
+    const disks = [
+      disk('sda', 'S1', 'orphan', { reasons, volume: { name: 'db', state: 'lost', claim: '' } }),
+      disk('sdb', 'S2', 'orphan', { reasons, volume: { name: '', state: 'lost', claim: '' } }),
+      disk('sdc', 'S3', 'claimed', { reasons, volume: { name: '', state: 'wiping', claim: 'c' } }),
+    ]
+    const world = await serve(t, {
+      ...volumeRoutes().routes,
+      'GET /v1/disks': async () => ({ disks }),
+    })
+    const { out } = await world.berth('disks')
+    t.strictSame(
+      out.split('\n').map(line => line.split('  ').at(-1)),
+      [
+        'WHY',
+        'volume db, record lost: berth volume adopt sda',
+        'a volume that was never finished: berth disk wipe sdb',
+        'no volume, wiping',
+        '',
+      ],
+    )
+  },
+)
+
 await t.test('a host without disks says so', async t => {
   const world = await serve(t, {
     'GET /v1/self': async () => SELF,

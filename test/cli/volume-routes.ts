@@ -131,7 +131,7 @@ export function volumeRoutes() {
 }
 
 function named(name: string | undefined) {
-  const found = VOLUMES.find(each => each.name === name)
+  const found = VOLUMES.find(each => each.name === name || each.claim === name)
   if (found) return found
   throw new Refusal('unknown-volume', `There is no volume ${name} on this host`)
 }

@@ -29,12 +29,16 @@ await t.test('the last moments of a volume have words', async t => {
     'GET /v1/volumes': async () => ({
       volumes: [
         volume('a', 'wiping', { wiping: { part: 'head', offset: 0 }, problem: 'it is busy' }),
-        volume('b', 'parked', { parked: { since: '2026-01-02T03:04:05Z', leftMs: -5 } }),
+        volume('b', 'parked', { parked: { since: '2026-01-02T03:04:05Z', leftMs: 0 } }),
+        volume('', 'wiping', { created: '', fsUuid: '', wiping: { part: 'body', offset: 0 } }),
       ],
     }),
   })
   const { out } = await world.berth('volume', 'ls')
-  t.match(out, /^a .* it is busy; almost blank\n^b .* to be wiped now$/m)
+  t.match(
+    out,
+    /^a .* it is busy; almost blank\n^b .* to be wiped now\n^\(no volume\) .* 0 % blank$/m,
+  )
 })
 
 await t.test('what is missing or out of order is told beside the table', async t => {
@@ -149,7 +153,11 @@ await t.test('a volume is wiped only where its name is typed, or --yes is said',
     code: 0,
     out: 'old is being wiped, on not there (S2). berth volume ls shows how far it is; once it is gone from there, berth disks shows the disk as free.\n',
   })
-  t.match(wiped.asked, [{ params: { name: 'old' } }, { params: { name: 'old' } }])
+  t.match(
+    wiped.asked,
+    [{ params: { name: 'claim-of-old' } }, { params: { name: 'claim-of-old' } }],
+    'what was shown, whatever has its name now',
+  )
 })
 
 await t.test('a volume is forgotten only where its name is typed, or --yes is said', async t => {
