@@ -50,7 +50,7 @@ function matches(patterns: readonly string[], { node, links, identity }: Disk): 
   return patterns.some(pattern =>
     pattern.startsWith('/')
       ? paths.some(path => path === pattern || posix.matchesGlob(path, pattern))
-      : identity.wwid !== '' && wwnOf(identity.wwid) === wwnOf(pattern),
+      : wwnOf(identity.wwid) === wwnOf(pattern),
   )
 }
 

@@ -22,6 +22,9 @@ function against(disk: Disk, change: Partial<World> = {}, others: readonly Disk[
   return reasonsAgainst(disk, { policy: POLICY, all, claims: [], labels: () => ({}), ...change })
 }
 
+const codesAgainst = (...given: Parameters<typeof against>) =>
+  against(...given).map(({ code }) => code)
+
 await t.test('a disk that nothing stands against may be looked at', t => {
   t.strictSame(against(someDisk('sdb')), [])
   t.strictSame(against(someDisk('nvme0n1', { state: 'live', transport: 'nvme' })), [])
@@ -82,10 +85,10 @@ await t.test('no disk is allowed but by SSD_DEVICES', t => {
 await t.test('some kinds are never used, whatever is allowed', t => {
   const policy = { devices: ['/dev/*'], deny: [], allowLoop: true }
   for (const name of ['ram0', 'zram0', 'dm-3', 'md127', 'md_d0', 'nbd0', 'rbd0', 'sr0', 'fd0']) {
-    t.match(against(someDisk(name), { policy }), [{ code: 'kind' }], name)
+    t.strictSame(codesAgainst(someDisk(name), { policy }), ['kind'], name)
   }
   for (const name of ['drbd0', 'zd16', 'mtdblock0', 'bcache0']) {
-    t.match(against(someDisk(name), { policy }), [{ code: 'kind' }], name)
+    t.strictSame(codesAgainst(someDisk(name), { policy }), ['kind'], name)
   }
   for (const name of ['sda', 'sdfd', 'vda', 'xvda', 'hda', 'nvme0n1', 'pmem0', 'mmcblk0']) {
     t.strictSame(against(someDisk(name), { policy }), [], name)
@@ -97,14 +100,14 @@ await t.test('an operator knows better whether a disk turns', t => {
   const disk = someDisk('vdb', { isRotational: true })
   const labels = (rotational: string) => ({ labels: () => ({ rotational }) })
   t.strictSame(against(disk, labels('0')), [])
-  t.match(against(disk, labels('1')), [{ code: 'rotational' }])
+  t.strictSame(codesAgainst(disk, labels('1')), ['rotational'])
   t.strictSame(against(someDisk('vdb'), labels('1')), [
     { code: 'rotational', text: 'it is labelled rotational=1' },
   ])
   const nameless = someDisk('vdb', { isRotational: true, identity: { serial: '' } })
-  t.match(
-    against(nameless, labels('0')),
-    [{ code: 'rotational' }, { code: 'no-identity' }],
+  t.strictSame(
+    codesAgainst(nameless, labels('0')),
+    ['rotational', 'no-identity'],
     'of a disk that could be another, no label is believed',
   )
   t.end()
@@ -121,16 +124,16 @@ await t.test('two that may be one disk are both left alone', t => {
 
   const serial = { serial: 'S1' }
   const third = someDisk('sdd', { identity: serial })
-  t.match(against(third, {}, [someDisk('sde', { identity: serial })]), [{ code: 'twice' }])
+  t.strictSame(codesAgainst(third, {}, [someDisk('sde', { identity: serial })]), ['twice'])
   const otherModel = someDisk('sde', { identity: { ...serial, model: 'SSD 10' } })
   t.strictSame(against(third, {}, [otherModel]), [], 'serial numbers are of one model each')
 
   const path = someDisk('nvme0c0n1', { identity: { wwid }, isHidden: true })
   t.strictSame(against(one, {}, [path]), [], 'its own paths, which the kernel has joined')
-  t.match(against(path, {}, [one]), [{ code: 'hidden' }])
+  t.strictSame(codesAgainst(path, {}, [one]), ['hidden'])
 
   const none = { identity: { serial: '' } }
-  t.match(against(someDisk('vdb', none), {}, [someDisk('vdc', none)]), [{ code: 'no-identity' }])
+  t.strictSame(codesAgainst(someDisk('vdb', none), {}, [someDisk('vdc', none)]), ['no-identity'])
   t.end()
 })
 
