@@ -7,8 +7,8 @@ const ROOT = join(import.meta.dirname, '..')
 /** Parts of the program that ship; tests, measurements and packaging stand on them, never the other way round. */
 const SHIPPED = ['shared', 'ipam-plugin', 'volume-plugin', 'cli']
 
-/** Concrete stores: they may import each other; of the rest, only `main.ts` names one. */
-const CONCRETE = /\/(level|etcd)-(?!settings|options)[a-z]+\.ts$/
+/** Concrete stores, and this host's disks: they may import each other; of the rest, only `main.ts` names one. */
+const CONCRETE = /\/(level|etcd|linux)-(?!settings|options)[a-z-]+\.ts$/
 
 /** Answers depend on arguments alone: no clock of their own, no state, no input or output. */
 const PURE = [
@@ -57,12 +57,15 @@ const PURE = [
 const COMMANDS = [
   'cli/addresses.ts',
   'cli/context.ts',
+  'cli/disk.ts',
+  'cli/disks.ts',
   'cli/host.ts',
   'cli/hosts.ts',
   'cli/main.ts',
   'cli/pools.ts',
   'cli/recovery.ts',
   'cli/status.ts',
+  'cli/volume.ts',
 ]
 /** Packages that are as pure: address parsing, the decoder of records and of the wire, and what Node computes. */
 const PURE_PACKAGES = ['ip-address', '@badrap/valita', 'node:crypto', 'node:path', 'node:zlib']
@@ -141,7 +144,15 @@ await t.test('a package that does input or output is known to few files', t => {
   for (const [name, users] of [
     ['level', ['shared/level-database.ts']],
     ['express', ['shared/admin-server.ts', 'shared/plugin-server.ts']],
-    ['pino', ['ipam-plugin/plugin.ts', 'shared/log.ts', 'shared/plugin-server.ts']],
+    [
+      'pino',
+      [
+        'ipam-plugin/plugin.ts',
+        'shared/log.ts',
+        'shared/plugin-server.ts',
+        'volume-plugin/plugin.ts',
+      ],
+    ],
     ['ip-address', ['ipam-plugin/addresses.ts']],
     ['etcd3/lib/connection-pool.js', ['shared/etcd-endpoint.ts']],
     ['commander', COMMANDS],

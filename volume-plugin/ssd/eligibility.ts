@@ -135,7 +135,8 @@ function twice(disk: Disk, { all }: World): string | undefined {
 }
 
 function isSame({ identity: a }: Disk, { identity: b }: Disk): boolean {
-  if (a.wwid !== '' && a.wwid === b.wwid) return true
+  // Two namespaces of one NVMe disk share its serial number.
+  if (a.wwid !== '' && b.wwid !== '') return a.wwid === b.wwid
   return a.serial !== '' && a.serial === b.serial && a.model === b.model
 }
 
