@@ -48,22 +48,18 @@ function rowsOf(disk: Disk): (string | undefined)[][] {
   return [row, ...others.map(why => [...row.slice(1).map(() => ' '), why])]
 }
 
-/** What the volume on a disk explains better. */
-const EXPLAINED: readonly string[] = ['claimed', 'signatures', 'content']
+/** Of a volume whose record is lost, what the tools find is that volume: to wipe the disk is not the advice. */
+const ITS_OWN: readonly string[] = ['signatures', 'content']
 
-/** Whose it is, and what else stands against taking it. */
-export function whyOf(disk: Disk): readonly string[] {
-  const { volume, reasons } = disk
-  if (!volume) return reasons.map(({ text }) => text)
-  const others = reasons.filter(({ code }) => !EXPLAINED.includes(code))
-  return [whoseIs(disk, volume), ...others.map(({ text }) => text)]
-}
-
-/** The name is empty where no volume was ever finished. */
-function whoseIs({ state, device }: Disk, { name, state: its }: NonNullable<Disk['volume']>) {
-  if (state === 'orphan' && name) return `volume ${name}, record lost: berth volume adopt ${device}`
-  if (state === 'orphan') return `a volume that was never finished: berth disk wipe ${device}`
-  return name ? `volume ${name}, ${its}` : `no volume, ${its}`
+/** All that stands against taking it. */
+export function whyOf({ device, state, volume, reasons }: Disk): readonly string[] {
+  if (state !== 'orphan') return reasons.map(({ text }) => text)
+  const others = reasons.filter(({ code }) => !ITS_OWN.includes(code)).map(({ text }) => text)
+  // The name is empty where the volume was never finished.
+  const whose = volume?.name
+    ? `it is the volume ${volume.name}, whose record is lost: berth volume adopt ${device}`
+    : `a volume on it was never finished: berth disk wipe ${device}`
+  return [whose, ...others]
 }
 
 /**

@@ -75,7 +75,7 @@ export const DISKS = [
   disk('nvme0n1', 'S1', 'claimed', {
     volume: { name: 'db', state: 'ready', claim: 'claim-of-db' },
     reasons: [
-      { code: 'claimed', text: 'it is claimed by the volume db (ready)' },
+      { code: 'claimed', text: 'it is the volume db' },
       { code: 'mounted', text: 'it is mounted on /mnt' },
     ],
   }),
