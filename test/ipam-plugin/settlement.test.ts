@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import { parseAddress, parseSubnet } from '../../ipam-plugin/addresses.ts'
@@ -413,6 +414,35 @@ await t.test('a release that the store did not take is delivered when it can be'
   await ipam.membership.tend()
   t.strictSame([await world.states(A), await world.journalKeys()], [['idle'], []])
 })
+
+const UNDELIVERED: Readonly<Record<string, (world: World, ipam: Ipam) => void>> = {
+  'while the store is away': ({ store }) => {
+    store.commit = async () => await Promise.reject(new StoreUnavailable('away'))
+  },
+  'while the store takes its time': ({ store }) => {
+    const commit = store.commit.bind(store)
+    store.commit = async transaction => await sleep(1000).then(() => commit(transaction))
+  },
+  'while this host has lost its place': (_, { registration }) => registration.place.lapse(),
+}
+for (const [when, arrange] of Object.entries(UNDELIVERED)) {
+  await t.test(`a release that is answered ${when} survives a power cut`, async t => {
+    const world = await openWorld(t)
+    const ipam = await world.start('boot-1')
+    await world.claim(A)
+    const synced: string[] = []
+    const sync = world.journal.sync.bind(world.journal)
+    world.journal.sync = async () => {
+      const { state } = world.entry(A)
+      await sync()
+      synced.push(state)
+    }
+    arrange(world, ipam)
+    t.equal(await ipam.claims.release({ pool, cooldownMs: 0 }, parseAddress(A)), 'queued')
+    t.strictSame(synced, ['releasing'])
+    await sleep(1000)
+  })
+}
 
 await t.test('a release that the journal could not note is made up for', async t => {
   const world = await openWorld(t)

@@ -208,3 +208,18 @@ await scenario(
     world.store.legMs = 0
   },
 )
+
+await scenario(
+  'a host of which nothing is asked notices that it was evicted long before its next sign of life',
+  2,
+  async (world, t) => {
+    const evicted = world.engine(0)
+    await fleet(world)
+    await world.sleep(10_000)
+    await world.evict(world.engine(1), evicted)
+    const isBack = () =>
+      stateOf(evicted) === 'serving' && evicted.host.ipam?.registration.generation === 2
+    t.ok(await world.until(isBack, 10_000))
+  },
+  300_000,
+)

@@ -19,9 +19,10 @@ export async function scenario(
   name: string,
   hosts: number,
   story: (world: World, t: Test) => Promise<void>,
+  beatEveryMs = BEAT_EVERY_MS,
 ): Promise<void> {
   await t.test(name, async t => {
-    const world = new World(7, hosts, BEAT_EVERY_MS)
+    const world = new World(7, hosts, beatEveryMs)
     await world.time.run(async () => {
       await story(world, t)
       for (const { host } of world.engines) host.start()
