@@ -3,6 +3,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  globSync,
   mkdirSync,
   readFileSync,
   symlinkSync,
@@ -109,10 +110,9 @@ function copyCheckout(engine: Engine): string {
     cpSync(join(ROOT, file), join(checkout, file), { preserveTimestamps: true })
   }
   symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'))
-  for (const made of ['build', 'base.tar']) {
-    const from = join(ROOT, 'dist', made)
+  for (const made of globSync('{build,berth-base-*.tar}', { cwd: join(ROOT, 'dist') })) {
     const options = { recursive: true, preserveTimestamps: true }
-    if (existsSync(from)) cpSync(from, join(checkout, 'dist', made), options)
+    cpSync(join(ROOT, 'dist', made), join(checkout, 'dist', made), options)
   }
   // What the build has staged from npm; it goes into the image, so a link would not do.
   const staged = join(ROOT, 'dist', 'build')
