@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Refusal } from '../../shared/refusal.ts'
+import { command, words } from '../command.ts'
+import type { Disk } from './disk.ts'
+import { makeMountPoint } from './mount-point.ts'
+import { parseMountinfo } from './mountinfo.ts'
+import type { Mounted, Mounts } from './mounts.ts'
+import { whyNotSame } from './same-disk.ts'
+import type { Roots } from './sysfs.ts'
+
+/** A log of a file system that was not unmounted is replayed; what was written is flushed. */
+const DEADLINE_MS = 5 * 60_000
+/** No access times, no nodes of devices, no programs that run as somebody else. */
+const ALWAYS = ['noatime', 'nodev', 'nosuid']
+
+export class LinuxMounts implements Mounts {
+  readonly #roots: Roots
+
+  constructor(roots: Roots) {
+    this.#roots = roots
+  }
+
+  async list(): Promise<readonly Mounted[]> {
+    const { procRoot = '/proc' } = this.#roots
+    const lines = parseMountinfo(await readFile(join(procRoot, 'self/mountinfo'), 'utf8'))
+    return lines.map(({ at, device, type, isReadOnly }) => ({ at, device, type, isReadOnly }))
+  }
+
+  async mount(disk: Disk, at: string, options: readonly string[]): Promise<void> {
+    const there = await this.#at(at)
+    if (there) {
+      throw new Refusal(
+        'not-mounted',
+        `${there.type} of device ${there.device} is mounted on ${at}`,
+      )
+    }
+    const before = await whyNotSame(disk, this.#roots)
+    if (before !== undefined) throw new Refusal('not-mounted', before)
+    await makeMountPoint(at)
+    const args = ['-t', 'xfs', '-o', [...ALWAYS, ...options].join(','), '--', disk.node, at]
+    const ended = await command('mount', args, { deadlineMs: DEADLINE_MS })
+    if (ended.code !== 0) {
+      throw new Refusal('not-mounted', `${disk.node} cannot be mounted: ${words(ended)}`)
+    }
+    const why = await this.#whyNotMounted(disk, at)
+    if (why === undefined) return
+    await this.unmount(at)
+    throw new Refusal('not-mounted', `${disk.node} was mounted and unmounted again: ${why}`)
+  }
+
+  async unmount(at: string): Promise<'unmounted' | 'busy' | 'not-mounted'> {
+    if (!(await this.#at(at))) return 'not-mounted'
+    const ended = await command('umount', ['--', at], { deadlineMs: DEADLINE_MS })
+    if (ended.code === 0) return 'unmounted'
+    if (ended.stderr.includes('busy')) return 'busy'
+    if (ended.stderr.includes('not mounted')) return 'not-mounted'
+    throw new Error(`${at} cannot be unmounted: ${words(ended)}`)
+  }
+
+  async #whyNotMounted(disk: Disk, at: string): Promise<string | undefined> {
+    const there = await this.#at(at)
+    if (!there) return `nothing is mounted on ${at}`
+    const { device, type, isReadOnly } = there
+    if (device !== disk.device) return `device ${device} is there, not ${disk.device}`
+    if (type !== 'xfs') return `${type} is there`
+    if (isReadOnly) return 'it is read-only'
+    return await whyNotSame(disk, this.#roots)
+  }
+
+  async #at(at: string): Promise<Mounted | undefined> {
+    return (await this.list()).find(each => each.at === at)
+  }
+}
