@@ -3,14 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { commitFirmly } from '../../shared/commit-firmly.ts'
 import { OutcomeUnknown, StoreUnavailable } from '../../shared/store.ts'
-import type { Store } from '../../shared/store.ts'
+import type { Entry, Store } from '../../shared/store.ts'
 import { Etcd } from '../etcd/etcd.ts'
 import { freePorts } from '../etcd/free-ports.ts'
 import { Proxy } from '../etcd/proxy.ts'
 import { REFUSED_WITHIN_MS, claim, failure, open, until, works } from './etcd-world.ts'
 
 const AT_ONCE_MS = 100
+/** As long as the plugin goes on with a claim. */
+const CLAIM_MS = 900
 const ASKING = fileURLToPath(new URL('etcd-asking.ts', import.meta.url))
 const execFileAsync = promisify(execFile)
 
@@ -142,6 +145,36 @@ await t.test('a commit that was sent is not given to another endpoint', async t 
   await proxy.holdAnswers()
   t.ok((await failure(claim(store, 'a'))).error instanceof OutcomeUnknown)
   t.match(await claim(store, 'a'), { committed: false }, 'the next one is, and sees the first')
+})
+
+await t.test('a claim that is not answered is repeated in time at another endpoint', async t => {
+  const proxy = await Proxy.start(t, single.member(0).port)
+  const transaction = {
+    require: [{ key: 'a', is: 'absent' } as const],
+    write: [{ put: 'a', value: 'mine' }],
+  }
+  const isMine = (now: ReadonlyMap<string, Entry>) => now.get('a')?.value === 'mine'
+  // A slow machine may be late once.
+  await until(async () => {
+    await proxy.pass()
+    const store = open(t, [proxy.url, single.member(0).url])
+    await store.get('a')
+    await proxy.holdAnswers()
+    const claiming = commitFirmly(store, transaction, isMine, performance.now() + CLAIM_MS)
+    return (await claiming.catch(() => undefined))?.committed === true
+  })
+})
+
+await t.test('the only endpoint is waited for as long as a call may take', async t => {
+  const proxy = await Proxy.start(t, single.member(0).port)
+  const store = open(t, [proxy.url])
+  await store.get('a')
+  proxy.delay({ answerMs: 750 })
+  let count = 0
+  await until(async () => {
+    const result = await claim(store, `a-${count++}`).catch(() => undefined)
+    return result?.committed === true
+  })
 })
 
 await t.test('close() ends calls that wait, and refuses others', async t => {
