@@ -63,8 +63,8 @@ RUN MODE=ssd MOUNT_ROOT=/tmp/mounts timeout 3 node --expose-gc volume-plugin/mai
 FROM system AS disk-tools
 RUN command -v mkfs.xfs || { apt-get update && apt-get install -y --no-install-recommends xfsprogs e2fsprogs mount; }
 RUN mkdir -p /rootfs-disks/mounts \
-    && copy-programs /rootfs-disks /usr/bin/mount /usr/bin/umount /usr/bin/flock /usr/bin/chattr \
-      /usr/sbin/blkid /usr/sbin/wipefs /usr/sbin/blkdiscard /usr/sbin/mkfs.xfs
+    && copy-programs /rootfs-disks /usr/bin/mount /usr/bin/umount /usr/bin/flock /usr/bin/partx \
+      /usr/bin/chattr /usr/sbin/blkid /usr/sbin/blockdev /usr/sbin/wipefs /usr/sbin/blkdiscard /usr/sbin/mkfs.xfs
 
 FROM runtime AS volume-plugin
 COPY --from=disk-tools /rootfs-disks /
