@@ -17,6 +17,9 @@ export type Settled =
   | { readonly inUse: false; readonly hold: Hold | undefined }
   | { readonly inUse: true; readonly why: string }
 
+/** Between the answer to Mount and the start of the container nobody holds the volume yet. */
+const STARTING_MS = 60_000
+
 /**
  * Mounts, counted for each id, since the engine uses one id several times (`docker cp` has that of the container). The
  * counts are not trusted: the engine loses ids, so whoever must know asks the kernel (`settle`).
@@ -29,6 +32,8 @@ export class Mounting {
   readonly #book: ClaimBook
   readonly #counts: Map<ClaimId, MountIds>
   readonly #mounted = new Set<ClaimId>()
+  /** When a mount was answered last, by a clock that is never set. */
+  readonly #answered = new Map<ClaimId, number>()
 
   constructor(
     disks: Disks,
@@ -53,6 +58,7 @@ export class Mounting {
 
   /** What an earlier process of this boot left mounted. Where nothing is, its counts mean nothing. */
   async begin(claim: VolumeClaim): Promise<void> {
+    this.#answered.set(claim.id, performance.now())
     if (await this.#mountPoints.mounted(claim.id)) this.#mounted.add(claim.id)
     else await this.#count(claim.id, {})
     await this.letGo(claim)
@@ -68,6 +74,7 @@ export class Mounting {
     }
     const before = this.countsOf(id)
     await this.#count(id, { ...before, [mountId]: (before[mountId] ?? 0) + 1 })
+    this.#answered.set(id, performance.now())
     return dataOf(this.#mountPoints.of(id))
   }
 
@@ -91,6 +98,7 @@ export class Mounting {
    */
   async settle(claim: VolumeClaim): Promise<Settled> {
     const { id } = claim
+    if (this.#isStarting(id)) return { inUse: true, why: 'it was mounted a moment ago' }
     if ((await this.#mountPoints.unmount(id)) === 'busy') {
       return { inUse: true, why: 'a process on the host has a file of it open' }
     }
@@ -103,6 +111,12 @@ export class Mounting {
     }
     if (Object.keys(this.countsOf(id)).length > 0) await this.#ensureMounted(claim)
     return { inUse: true, why: hold?.why ?? 'its disk cannot be opened' }
+  }
+
+  #isStarting(id: ClaimId): boolean {
+    const answered = this.#answered.get(id)
+    if (answered === undefined || Object.keys(this.countsOf(id)).length === 0) return false
+    return performance.now() - answered < STARTING_MS
   }
 
   async #ensureMounted(claim: VolumeClaim): Promise<void> {
