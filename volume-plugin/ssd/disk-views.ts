@@ -5,7 +5,7 @@ import { labelsOf } from './disk-labels.ts'
 import { keyOf } from './disk.ts'
 import type { Disk } from './disk.ts'
 import type { Disks } from './disks.ts'
-import { foundBusy } from './eligibility.ts'
+import { foundBusy, foundOrphan } from './eligibility.ts'
 import type { Reason } from './eligibility.ts'
 import type { Considered } from './fitting.ts'
 import type { Orphans } from './orphans.ts'
@@ -53,7 +53,7 @@ async function view(known: Known, { disk, reasons }: Considered): Promise<object
     labels: labelsOf(disk, known.claims.labels(key)),
     state: stateOf(found, taken !== undefined, orphan !== undefined),
     ...(taken || orphan ? { volume: taken ?? lost } : {}),
-    reasons: found,
+    reasons: orphan ? [foundOrphan(name, orphan.name)] : found,
   }
 }
 

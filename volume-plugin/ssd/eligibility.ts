@@ -32,6 +32,7 @@ export type ReasonCode =
   | 'busy'
   | 'signatures'
   | 'content'
+  | 'orphan'
   | 'unreadable'
   | 'smaller'
   | 'label'
@@ -182,6 +183,15 @@ export const foundSignatures = (found: readonly string[]): Reason => ({
 export const foundContent = (offset: number): Reason => ({
   code: 'content',
   text: `it is not blank: there is data at byte ${offset}; if nothing on it is needed: berth disk wipe`,
+})
+
+/** @param volume undefined where it was never finished */
+export const foundOrphan = (disk: string, volume: string | undefined): Reason => ({
+  code: 'orphan',
+  text:
+    volume === undefined
+      ? `it was being made a volume of Berth's when its record was lost; nothing is on it: berth disk wipe ${disk}`
+      : `it carries the volume ${volume}, of which this host has no record: berth volume adopt ${disk}`,
 })
 
 /** An error is no proof of anything. */

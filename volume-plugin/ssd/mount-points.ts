@@ -33,7 +33,12 @@ export class MountPoints {
 
   async mounted(id: ClaimId): Promise<Mounted | undefined> {
     const at = this.of(id)
-    return (await this.#mounts.list()).find(each => each.at === at)
+    return (await this.all()).find(each => each.at === at)
+  }
+
+  /** What is mounted anywhere. */
+  async all(): Promise<readonly Mounted[]> {
+    return await this.#mounts.list()
   }
 
   /** @throws {Refusal} `not-mounted`, unless it is the claim's own file system, on that disk, that is there */

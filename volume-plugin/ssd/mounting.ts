@@ -18,7 +18,7 @@ export type Settled =
   | { readonly inUse: true; readonly why: string }
 
 /** Between the answer to Mount and the start of the container nobody holds the volume yet. */
-const STARTING_MS = 60_000
+const STARTING_MS = 30_000
 
 /**
  * Mounts, counted for each id, since the engine uses one id several times (`docker cp` has that of the container). The
@@ -57,24 +57,26 @@ export class Mounting {
   }
 
   /** What an earlier process of this boot left mounted. Where nothing is, its counts mean nothing. */
-  async begin(claim: VolumeClaim): Promise<void> {
-    this.#answered.set(claim.id, performance.now())
-    if (await this.#mountPoints.mounted(claim.id)) this.#mounted.add(claim.id)
-    else await this.#count(claim.id, {})
-    await this.letGo(claim)
+  async begin(claims: readonly VolumeClaim[]): Promise<void> {
+    const there = new Set((await this.#mountPoints.all()).map(({ at }) => at))
+    for (const { id } of claims) {
+      this.#answered.set(id, performance.now())
+      if (there.has(this.#mountPoints.of(id))) this.#mounted.add(id)
+      else await this.#count(id, {})
+    }
   }
 
   /** @throws {Refusal} `not-mounted`; `caller-gone`, then nothing is counted */
   async mount(claim: VolumeClaim, mountId: string, caller: AbortSignal): Promise<string> {
     const { id } = claim
     await this.#ensureMounted(claim)
-    if (caller.aborted) {
-      await this.letGo(claim)
-      throw new Refusal('caller-gone', 'Nobody waits for the answer any more: nothing is mounted')
-    }
     const before = this.countsOf(id)
     await this.#count(id, { ...before, [mountId]: (before[mountId] ?? 0) + 1 })
     this.#answered.set(id, performance.now())
+    if (caller.aborted) {
+      await this.unmount(claim, mountId)
+      throw new Refusal('caller-gone', 'Nobody waits for the answer any more: nothing is mounted')
+    }
     return dataOf(this.#mountPoints.of(id))
   }
 
@@ -98,7 +100,8 @@ export class Mounting {
    */
   async settle(claim: VolumeClaim): Promise<Settled> {
     const { id } = claim
-    if (this.#isStarting(id)) return { inUse: true, why: 'it was mounted a moment ago' }
+    if (this.#isStarting(id))
+      return { inUse: true, why: 'it was mounted a moment ago: try again in a minute' }
     if ((await this.#mountPoints.unmount(id)) === 'busy') {
       return { inUse: true, why: 'a process on the host has a file of it open' }
     }

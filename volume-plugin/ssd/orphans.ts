@@ -27,6 +27,7 @@ export class Orphans {
   readonly #claims: Claims
   readonly #peekAt: string
   #found = new Map<DiskKey, Orphan>()
+  #isComplete = false
 
   /** @param peekAt where a disk may be mounted to be looked at, seen by nobody else */
   constructor(parts: {
@@ -41,6 +42,11 @@ export class Orphans {
     this.#choosing = parts.choosing
     this.#claims = parts.claims
     this.#peekAt = parts.peekAt
+  }
+
+  /** Whether all disks have been looked at, once. */
+  get isComplete(): boolean {
+    return this.#isComplete
   }
 
   hasNamed(name: VolumeName): boolean {
@@ -61,6 +67,7 @@ export class Orphans {
       if (orphan) found.set(key, orphan)
     }
     this.#found = found
+    this.#isComplete = true
   }
 
   /**

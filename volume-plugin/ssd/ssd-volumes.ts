@@ -120,6 +120,7 @@ export class SsdVolumes implements Volumes {
     const claim = this.#parts.claims.ready(name)
     if (claim) return volumeOf(claim, this.#parts)
     if (this.#isUnknown(name)) throw new DropConnection(unknownText(name))
+    if (!this.#parts.orphans.isComplete) throw new DropConnection(LOOKING)
     return undefined
   }
 
@@ -191,10 +192,13 @@ export class SsdVolumes implements Volumes {
   }
 
   #refuseUnknown(name: VolumeName): void {
-    if (this.#parts.claims.named(name) || !this.#isUnknown(name)) return
-    throw new Refusal('volume-exists', unknownText(name))
+    if (this.#parts.claims.named(name)) return
+    if (this.#isUnknown(name)) throw new Refusal('volume-exists', unknownText(name))
+    if (!this.#parts.orphans.isComplete) throw new Refusal('not-ready', LOOKING)
   }
 }
+
+const LOOKING = 'The disks are still being looked at, one of which does not answer'
 
 const unknownText = (name: string): string =>
   `The volume ${name} exists, but its record was lost: berth disks shows the disks with marks of lost volumes, berth volume adopt takes one back; where the disk is gone too, berth volume forget ${name}`

@@ -1,3 +1,4 @@
+import { within } from '../../shared/within.ts'
 import { Choosing } from './choosing.ts'
 import type { ClaimBook } from './claim-book.ts'
 import { Claims } from './claims.ts'
@@ -14,6 +15,8 @@ import type { Policy } from './policy.ts'
 import { Presence } from './presence.ts'
 import { Resuming } from './resuming.ts'
 import { SsdVolumes } from './ssd-volumes.ts'
+
+const LOOK_FIRST_MS = 3000
 
 export type SsdOrder = {
   readonly disks: Disks
@@ -53,8 +56,9 @@ export async function startSsd(order: SsdOrder) {
   const keeping = new Keeping(claims, mounting, resuming, locks, performance.now())
   const discarding = new Discarding(disks, claims, choosing)
   await presence.refresh()
-  await orphans.scan()
-  for (const claim of claims.allReady()) await mounting.begin(claim)
+  await mounting.begin(claims.allReady())
+  // A disk that hangs must not hold up the volumes of the others.
+  await within(orphans.scan(), LOOK_FIRST_MS)
   const parts = { ...order, claims, locks, choosing, resuming, mounting, orphans, presence }
   const tend = async (): Promise<void> => {
     await presence.refresh()
