@@ -24,7 +24,7 @@ async function open(): Promise<Opened> {
   try {
     const boot = await bootId()
     const peekAt = join(state, 'peek')
-    await mkdir(peekAt, { recursive: true, mode: 0o700 })
+    await mkdir(state, { recursive: true, mode: 0o700 })
     await mkdir(settings.MOUNT_ROOT, { recursive: true, mode: 0o711 })
     const lists = [join(state, 'volumes.json'), join(settings.MOUNT_ROOT, '.volumes.json')]
     const disks = new LinuxDisks({})

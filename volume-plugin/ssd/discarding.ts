@@ -40,7 +40,7 @@ export class Discarding {
         `${disk.node} belongs to ${whose} (${claim.state.is}): docker volume rm, then berth volume wipe`,
       )
     }
-    await this.#refuseUnfit(key)
+    await this.#refuseUnfit(disk)
     const hold = await this.#disks.hold(disk)
     if (!hold.held) throw new Refusal('disk-busy', `${disk.node} cannot be wiped: ${hold.why}`)
     try {
@@ -53,11 +53,13 @@ export class Discarding {
     }
   }
 
-  async #refuseUnfit(key: DiskKey): Promise<void> {
-    const { disk, reasons } = await this.#choosing.considered(key)
-    const against = reasons.filter(({ code }) => !WIPED.includes(code))
+  async #refuseUnfit({ name, node }: Disk): Promise<void> {
+    const all = await this.#choosing.consider()
+    const against = all
+      .flatMap(({ disk, reasons }) => (disk.name === name ? reasons : []))
+      .filter(({ code }) => !WIPED.includes(code))
     if (against.length === 0) return
     const why = against.map(({ text }) => text).join('; ')
-    throw new Refusal('disk-busy', `${disk.node} cannot be wiped: ${why}`)
+    throw new Refusal('disk-busy', `${node} cannot be wiped: ${why}`)
   }
 }

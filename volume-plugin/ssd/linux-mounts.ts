@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Refusal } from '../../shared/refusal.ts'
 import { command, words } from '../command.ts'
 import type { Disk } from './disk.ts'
-import { makeMountPoint } from './mount-point.ts'
+import { makeMountPoint, removeMountPoint } from './mount-point.ts'
 import { parseMountinfo } from './mountinfo.ts'
 import type { Mounted, Mounts } from './mounts.ts'
 import { whyNotSame } from './same-disk.ts'
@@ -38,18 +38,26 @@ export class LinuxMounts implements Mounts {
     const before = await whyNotSame(disk, this.#roots)
     if (before !== undefined) throw new Refusal('not-mounted', before)
     await makeMountPoint(at)
-    const args = ['-t', 'xfs', '-o', [...ALWAYS, ...options].join(','), '--', disk.node, at]
+    const args = ['-t', 'xfs', '-o', withAlways(options).join(','), '--', disk.node, at]
     const ended = await command('mount', args, { deadlineMs: DEADLINE_MS })
     if (ended.code !== 0) {
+      await removeMountPoint(at).catch(() => {})
       throw new Refusal('not-mounted', `${disk.node} cannot be mounted: ${words(ended)}`)
     }
-    const why = await this.#whyNotMounted(disk, at)
+    const why = await this.#whyNotMounted(disk, at, options.includes('ro'))
     if (why === undefined) return
     await this.unmount(at)
     throw new Refusal('not-mounted', `${disk.node} was mounted and unmounted again: ${why}`)
   }
 
   async unmount(at: string): Promise<'unmounted' | 'busy' | 'not-mounted'> {
+    const result = await this.#unmount(at)
+    // A folder that stays is in nobody's way, but that of people who look at it.
+    if (result !== 'busy') await removeMountPoint(at).catch(() => {})
+    return result
+  }
+
+  async #unmount(at: string): Promise<'unmounted' | 'busy' | 'not-mounted'> {
     if (!(await this.#at(at))) return 'not-mounted'
     const ended = await command('umount', ['--', at], { deadlineMs: DEADLINE_MS })
     if (ended.code === 0) return 'unmounted'
@@ -58,17 +66,27 @@ export class LinuxMounts implements Mounts {
     throw new Error(`${at} cannot be unmounted: ${words(ended)}`)
   }
 
-  async #whyNotMounted(disk: Disk, at: string): Promise<string | undefined> {
+  async #whyNotMounted(
+    disk: Disk,
+    at: string,
+    mayBeReadOnly: boolean,
+  ): Promise<string | undefined> {
     const there = await this.#at(at)
     if (!there) return `nothing is mounted on ${at}`
     const { device, type, isReadOnly } = there
     if (device !== disk.device) return `device ${device} is there, not ${disk.device}`
     if (type !== 'xfs') return `${type} is there`
-    if (isReadOnly) return 'it is read-only'
+    if (isReadOnly && !mayBeReadOnly) return 'it is read-only'
     return await whyNotSame(disk, this.#roots)
   }
 
   async #at(at: string): Promise<Mounted | undefined> {
     return (await this.list()).find(each => each.at === at)
   }
+}
+
+/** Beside `noatime` the kernel takes no `relatime`. */
+function withAlways(options: readonly string[]): readonly string[] {
+  const always = options.includes('relatime') ? ALWAYS.filter(each => each !== 'noatime') : ALWAYS
+  return [...always, ...options]
 }
