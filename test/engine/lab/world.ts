@@ -18,6 +18,8 @@ export type Test = Pick<
   | 'equal'
   | 'match'
   | 'not'
+  | 'notMatch'
+  | 'notOk'
   | 'ok'
   | 'pass'
   | 'passing'
@@ -40,8 +42,9 @@ export async function oneEngine(t: Test, suite: Suite): Promise<Engine> {
 /** The same scenario on the oldest and on the newest engine; skipped, with the reason, where no engine can run. */
 export async function onOldestAndNewest(
   scenario: (t: Test, suite: Suite) => Promise<void>,
+  whyNot = whyNoEngines,
 ): Promise<void> {
-  if (!(await canRun(whyNoEngines))) return
+  if (!(await canRun(whyNot))) return
   const suites = [OLDEST, NEWEST]
   await fetchEngines(suites)
   for (const suite of suites) {
