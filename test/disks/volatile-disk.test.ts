@@ -5,6 +5,8 @@ import { MIB } from './loop-disk.ts'
 import { canUseDisks, whyNoVolatileDisks } from './requirements.ts'
 import { VolatileDisk } from './volatile-disk.ts'
 
+t.setTimeout(5 * 60_000)
+
 if (canUseDisks(whyNoVolatileDisks())) {
   await t.test('a power cut loses what was not flushed, and that alone', async t => {
     const disk = await VolatileDisk.create(t)

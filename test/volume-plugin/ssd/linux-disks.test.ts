@@ -2,14 +2,15 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants, openSync, closeSync } from 'node:fs'
 import t from 'tap'
-import type { Test } from 'tap'
+import { diskNamed, held } from '../../disks/hold.ts'
 import { LoopDisk, MIB, sparseFile } from '../../disks/loop-disk.ts'
 import { canUseDisks } from '../../disks/requirements.ts'
 import { LinuxDisks } from '../../../volume-plugin/ssd/linux-disks.ts'
 import type { Disk } from '../../../volume-plugin/ssd/disk.ts'
-import type { Hold } from '../../../volume-plugin/ssd/disks.ts'
 
 const disks = new LinuxDisks({})
+
+t.setTimeout(5 * 60_000)
 
 if (canUseDisks()) {
   await t.test('a loop device is known by its file, and by its size', async t => {
@@ -132,14 +133,5 @@ if (canUseDisks()) {
 }
 
 async function shown({ name }: LoopDisk): Promise<Disk> {
-  const disk = (await disks.list()).find(each => each.name === name)
-  if (!disk) throw new Error(`${name} is not shown`)
-  return disk
-}
-
-async function held(t: Test, disk: Disk): Promise<Hold> {
-  const hold = await disks.hold(disk)
-  if (!hold.held) throw new Error(hold.why)
-  t.teardown(() => hold.release())
-  return hold
+  return await diskNamed(name)
 }
