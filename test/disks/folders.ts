@@ -9,19 +9,21 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isSystemError } from '../../shared/system-error.ts'
 import { identify, isAlive, type ProcessId } from '../engine/lab/processes.ts'
 import { run } from '../engine/lab/run.ts'
 
 export const PREFIX = 'berth-disk-'
 const OWNER = 'owner.json'
 
+/** Keeps a number for one test process, also while nothing is attached to it. */
+const NUMBER = 'berth-loop-'
+
 /** A folder for disks, known to be this process's, so that whoever comes later can remove what it leaves behind. */
 export function openFolder(): string {
-  const owner = identify(process.pid)
-  if (!owner) throw new Error('/proc does not show this process: is it mounted?')
   // Under another name until it tells whose it is.
   const draft = mkdtempSync(join(tmpdir(), `draft-${PREFIX}`))
-  writeFileSync(join(draft, OWNER), JSON.stringify(owner))
+  writeFileSync(join(draft, OWNER), ownerText())
   const folder = draft.replace(`draft-${PREFIX}`, PREFIX)
   renameSync(draft, folder)
   return folder
@@ -41,9 +43,31 @@ export async function removeFolder(folder: string): Promise<void> {
 export async function removeLeftovers(): Promise<void> {
   for (const name of readdirSync(tmpdir()).filter(each => each.startsWith(PREFIX))) {
     const folder = join(tmpdir(), name)
-    const owner = readOwner(folder)
-    if (owner && !isAlive(owner)) await removeFolder(folder)
+    if (isOfTheDead(join(folder, OWNER))) await removeFolder(folder)
   }
+  for (const name of readdirSync(tmpdir()).filter(each => each.startsWith(NUMBER))) {
+    const file = join(tmpdir(), name)
+    if (isOfTheDead(file)) rmSync(file, { force: true })
+  }
+}
+
+/** False where another test process has that device's number. */
+export function takeNumber(name: string): boolean {
+  try {
+    writeFileSync(numberFile(name), ownerText(), { flag: 'wx', mode: 0o600 })
+    return true
+  } catch (error) {
+    if (isSystemError(error, 'EEXIST')) return false
+    throw error
+  }
+}
+
+export function giveNumber(name: string): void {
+  rmSync(numberFile(name), { force: true })
+}
+
+function numberFile(name: string): string {
+  return join(tmpdir(), name.replace('loop', NUMBER))
 }
 
 /** The kernel keeps what is written to `rotational` for the number, not for the file. */
@@ -76,12 +100,19 @@ async function unmountAll(which: (mount: Mount) => boolean): Promise<void> {
   for (const { at } of mounts.filter(which).toReversed()) await run('umount', ['--lazy', at])
 }
 
-function readOwner(folder: string): ProcessId | undefined {
+function ownerText(): string {
+  const owner = identify(process.pid)
+  if (!owner) throw new Error('/proc does not show this process: is it mounted?')
+  return JSON.stringify(owner)
+}
+
+/** Not of one that is just being written. */
+function isOfTheDead(file: string): boolean {
   try {
-    // Only ever written by openFolder, in a folder that root alone may enter.
-    return JSON.parse(readFileSync(join(folder, OWNER), 'utf8')) as ProcessId
+    // Only ever written here, and for nobody else to write.
+    return !isAlive(JSON.parse(readFileSync(file, 'utf8')) as ProcessId)
   } catch {
-    return undefined
+    return false
   }
 }
 

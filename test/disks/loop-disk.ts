@@ -4,7 +4,15 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CommandFailed, run } from '../engine/lab/run.ts'
 import { until } from '../engine/lab/until.ts'
-import { backingFile, detach, openFolder, removeFolder, removeLeftovers } from './folders.ts'
+import {
+  backingFile,
+  detach,
+  giveNumber,
+  openFolder,
+  removeFolder,
+  removeLeftovers,
+  takeNumber,
+} from './folders.ts'
 
 export const MIB = 1024 * 1024
 const CHUNK = MIB
@@ -34,12 +42,15 @@ export class LoopDisk {
   readonly folder: string
   readonly file: string
   readonly #options: LoopDiskOptions
+  /** What is, or was last, plugged in. */
+  #attached: string
 
   private constructor(name: string, folder: string, file: string, options: LoopDiskOptions) {
     this.name = name
     this.folder = folder
     this.file = file
     this.#options = options
+    this.#attached = file
   }
 
   /** Whatever is mounted from it when the test ends is unmounted, and all is removed. */
@@ -53,7 +64,10 @@ export class LoopDisk {
     const disk = new LoopDisk(await attachAnywhere(file, options), folder, file, options)
     disk.#setRotational()
     // Before the file that it stands on goes, which may be another test's to remove.
-    t.teardown(() => disk.detach())
+    t.teardown(async () => {
+      await disk.detach()
+      giveNumber(disk.name)
+    })
     return disk
   }
 
@@ -103,14 +117,16 @@ export class LoopDisk {
 
   /** Pulls it out. Whoever has it open keeps it for as long: then this waits. */
   async detach(): Promise<void> {
-    if (backingFile(this.name) !== this.file) return
+    const isAttached = () => backingFile(this.name).startsWith(this.#attached)
+    if (!isAttached()) return
     await detach(this.name)
-    await until(`${this.name} to be detached`, 30_000, () => backingFile(this.name) !== this.file)
+    await until(`${this.name} to be detached`, 30_000, () => !isAttached())
   }
 
   /** Plugs it, or another file, in at the same number. */
   async attach(file = this.file): Promise<void> {
     await attach(this.node, file, this.#options)
+    this.#attached = file
     this.#setRotational()
   }
 
@@ -138,15 +154,16 @@ export function sparseFile(file: string, size: number): void {
   truncateSync(file, size)
 }
 
-/** Trying is the lock: of two who want a number, one is refused. */
+/** Tried also where the number is ours: somebody else on the machine may have its device. */
 async function attachAnywhere(file: string, options: LoopDiskOptions): Promise<string> {
   for (let number = FIRST; number <= LAST; number++) {
     const name = `loop${number}`
-    if (backingFile(name) !== '') continue
+    if (backingFile(name) !== '' || !takeNumber(name)) continue
     try {
       await attach(`/dev/${name}`, file, options)
       return name
     } catch (error) {
+      giveNumber(name)
       if (!(error instanceof CommandFailed && error.stderr.includes('busy'))) throw error
     }
   }

@@ -36,7 +36,6 @@ if (canUseDisks()) {
     execFileSync('/usr/bin/rm', [loop.file])
     const disk = (await disks.list()).find(({ name }) => name === loop.name)
     t.match(disk?.identity, { serial: '' })
-    execFileSync('/usr/sbin/losetup', ['-d', loop.node])
   })
 
   await t.test('what is mounted or swapped to says so, a partition of it too', async t => {
@@ -103,7 +102,7 @@ if (canUseDisks()) {
     await loop.attach(other)
     t.match(await disks.hold(before), { held: false, busy: false, why: /another disk/ })
     await t.rejects(disks.read(before, 0, 4096), /another disk/)
-    execFileSync('/usr/sbin/losetup', ['-d', loop.node])
+    await loop.detach()
     await loop.attach()
     t.match(
       await disks.hold(before),
