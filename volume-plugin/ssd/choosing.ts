@@ -65,6 +65,8 @@ export class Choosing {
       }
       const hold = await this.#disks.hold(disk)
       const found = hold.held ? await contentOf(hold) : [foundBusy(hold.why)]
+      // Whoever may have taken it since it was considered did so under a hold, and so before this one.
+      if (this.#claims.ofDisk(key)) found.push(foundBusy('it was just taken'))
       if (!hold.held || found.length > 0) {
         passedOver.push({ disk, reasons: found })
         if (hold.held) await hold.release()
@@ -97,7 +99,7 @@ export class Choosing {
 }
 
 /** What is on a held disk: nothing, where it may be taken. */
-export async function contentOf(hold: Hold): Promise<readonly Reason[]> {
+export async function contentOf(hold: Hold): Promise<Reason[]> {
   try {
     const signatures = await hold.signatures()
     if (signatures.length > 0) return [foundSignatures(signatures)]

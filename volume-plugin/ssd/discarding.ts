@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Refusal } from '../../shared/refusal.ts'
 import type { Choosing } from './choosing.ts'
-import type { ClaimId } from './claim.ts'
+import type { Claim, ClaimId } from './claim.ts'
 import type { Claims } from './claims.ts'
 import type { Disk, DiskKey } from './disk.ts'
 import type { Disks } from './disks.ts'
@@ -32,6 +32,23 @@ export class Discarding {
     if (typed !== expected && typed !== disk.backingFile) {
       throw new Refusal('bad-request', `"${typed}" is not the serial number of ${disk.node}`)
     }
+    this.#refuseClaimed(disk, key)
+    await this.#refuseUnfit(disk)
+    const hold = await this.#disks.hold(disk)
+    if (!hold.held) throw new Refusal('disk-busy', `${disk.node} cannot be wiped: ${hold.why}`)
+    try {
+      const claim = this.#refuseClaimed(disk, key)
+      const state = { is: 'wiping', part: 'body', offset: 0, head: await hashHead(hold) } as const
+      const { identity } = disk
+      const made = { id: randomBytes(16).toString('hex') as ClaimId, key, identity }
+      await this.#claims.put(claim ? { ...claim, state } : { ...made, volume: undefined, state })
+    } finally {
+      await hold.release()
+    }
+  }
+
+  /** @returns a claim in quarantine, if that is what the disk has */
+  #refuseClaimed(disk: Disk, key: DiskKey): Claim | undefined {
     const claim = this.#claims.ofDisk(key)
     if (claim && claim.state.is !== 'quarantined') {
       const whose = claim.volume ? `the volume ${claim.volume.name}` : 'a wipe'
@@ -40,17 +57,7 @@ export class Discarding {
         `${disk.node} belongs to ${whose} (${claim.state.is}): docker volume rm, then berth volume wipe`,
       )
     }
-    await this.#refuseUnfit(disk)
-    const hold = await this.#disks.hold(disk)
-    if (!hold.held) throw new Refusal('disk-busy', `${disk.node} cannot be wiped: ${hold.why}`)
-    try {
-      const state = { is: 'wiping', part: 'body', offset: 0, head: await hashHead(hold) } as const
-      const { identity } = disk
-      const made = { id: randomBytes(16).toString('hex') as ClaimId, key, identity }
-      await this.#claims.put(claim ? { ...claim, state } : { ...made, volume: undefined, state })
-    } finally {
-      await hold.release()
-    }
+    return claim
   }
 
   async #refuseUnfit({ name, node }: Disk): Promise<void> {

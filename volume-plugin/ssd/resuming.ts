@@ -1,4 +1,6 @@
 import { isOutage } from '../../shared/store.ts'
+import { isSystemError } from '../../shared/system-error.ts'
+import { CommandFailed } from '../command.ts'
 import type { Claim, ClaimId } from './claim.ts'
 import { isVolumeClaim } from './claims.ts'
 import type { Claims, VolumeClaim } from './claims.ts'
@@ -69,7 +71,7 @@ export class Resuming {
       }
       await this.#making.prepare(made, hold)
     } catch (error) {
-      if (isOutage(error)) throw error
+      if (isPassing(error)) throw error
       const reason = `it could not be made: ${(error as Error).message}`
       await this.#claims.become(this.#claims.get(claim.id) ?? claim, { is: 'quarantined', reason })
       throw error
@@ -101,6 +103,11 @@ export class Resuming {
         return decision satisfies never
     }
   }
+}
+
+/** Nothing is wrong with the disk: the next attempt goes on where this one ended. */
+function isPassing(error: unknown): boolean {
+  return isOutage(error) || error instanceof CommandFailed || isSystemError(error, 'EBUSY')
 }
 
 const isWiping = (claim: Claim): claim is WipingClaim => claim.state.is === 'wiping'

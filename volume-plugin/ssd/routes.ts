@@ -107,6 +107,9 @@ async function forget(ssd: Ssd, { params }: AdminRequest): Promise<object> {
   if (await findDisk(disks, claim.key)) {
     throw new Refusal('volume-exists', 'Its disk is there: remove the volume, and wipe it')
   }
+  if (Object.keys(ssd.mounting.countsOf(claim.id)).length > 0) {
+    throw new Refusal('volume-in-use', 'Containers have it mounted: stop them first')
+  }
   await ssd.locks.of(claim, async () => await claims.remove(claim.id))
   return { id: claim.id, name: claim.volume?.name ?? '' }
 }
