@@ -13,10 +13,12 @@ type Test = { teardown(end: () => Promise<void>): void }
 export class VolatileDisk {
   readonly loop: LoopDisk
   readonly #control: string
+  readonly #server: ChildProcess
 
-  private constructor(loop: LoopDisk, control: string) {
+  private constructor(loop: LoopDisk, control: string, server: ChildProcess) {
     this.loop = loop
     this.#control = control
+    this.#server = server
   }
 
   static async create(t: Test, options: LoopDiskOptions = {}): Promise<VolatileDisk> {
@@ -27,12 +29,13 @@ export class VolatileDisk {
     const script = join(import.meta.dirname, 'volatile-disk.py')
     const server = spawn('/usr/bin/python3', [script, backing, at], { stdio: 'ignore' })
     t.teardown(async () => {
+      server.kill('SIGCONT')
       await removeFolder(folder)
       await ended(server)
     })
     await until('a disk with a volatile cache', 30_000, () => existsSync(join(at, 'control')))
     const loop = await LoopDisk.create(t, { ...options, file: join(at, 'disk') })
-    return new VolatileDisk(loop, join(at, 'control'))
+    return new VolatileDisk(loop, join(at, 'control'), server)
   }
 
   /**
@@ -59,6 +62,15 @@ export class VolatileDisk {
   /** Flushes are answered, and not done. */
   async lie(): Promise<void> {
     await this.#tell('lie')
+  }
+
+  /** Nothing is answered any more, until `resume`. */
+  hang(): void {
+    this.#server.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#server.kill('SIGCONT')
   }
 
   async #tell(word: string): Promise<void> {
