@@ -1,10 +1,13 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { LoopDisk } from '../disks/loop-disk.ts'
+import { whyNoDisks } from '../disks/requirements.ts'
 import { createNetwork, runContainer } from './lab/actions.ts'
 import type { Engine } from './lab/engine.ts'
-import { Plugin } from './lab/plugin.ts'
+import { BERTH_SSD, Plugin } from './lab/plugin.ts'
 import { REPOSITORY, tool } from './lab/releases.ts'
 import { CommandFailed, type RunOptions } from './lab/run.ts'
+import { createVolume } from './lab/volumes.ts'
 import { onOldestAndNewest, oneEngine } from './lab/world.ts'
 
 await onOldestAndNewest(async (t, suite) => {
@@ -62,6 +65,19 @@ await onOldestAndNewest(async (t, suite) => {
     t.match(shown, /Type "yes" to go on: [^]*Nothing was done/)
   })
 
+  await t.test('it shows disks and volumes too', { skip: whyNoDisks() ?? false }, async t => {
+    t.match(await failure(berth(['volume', 'ls'])), /exit 1: berth: No plugin answers at /)
+    const disk = await LoopDisk.create(t)
+    await Plugin.install(engine, { SSD_DEVICES: disk.node, SSD_ALLOW_LOOP: '1' }, BERTH_SSD)
+    t.match(await berth(['disks']), new RegExp(`^${disk.name} .*free`, 'm'))
+    await createVolume(engine, 'db')
+    await engine.docker(['volume', 'rm', 'db'])
+    t.match(await failure(createVolume(engine, 'db')), /berth volume restore db/)
+    await berth(['volume', 'restore', 'db'])
+    t.match(await engine.docker(['volume', 'ls']), /berth-ssd:latest +db$/m)
+    t.match(await berth(['volume', 'ls']), /^db .*ready/m)
+  })
+
   await t.test('it finds the state wherever the plugin keeps it', async t => {
     await engine.docker(['rm', '--force', 'web'])
     await engine.docker(['network', 'rm', 'lan'])
@@ -89,9 +105,9 @@ async function onHost(engine: Engine, command: readonly string[], options: RunOp
 }
 
 /** What a command that must fail says. */
-async function failure(running: Promise<string>): Promise<string> {
+async function failure(running: Promise<unknown>): Promise<string> {
   try {
-    return `no failure: ${await running}`
+    return `no failure: ${String(await running)}`
   } catch (error) {
     if (error instanceof CommandFailed) return error.message
     throw error
