@@ -5,6 +5,12 @@ import type { Claim, ClaimId } from './claim.ts'
 import type { DiskKey } from './disk.ts'
 import { decodeSsdOptions } from './options.ts'
 
+/** Also what is read from a disk that somebody else may have written: an id becomes the name of a folder. */
+const hex = v.string().assert(text => /^[0-9a-f]{32}$/.test(text), 'not 32 hexadecimal digits')
+const uuid = v
+  .string()
+  .assert(text => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text), 'not a UUID')
+
 const name = v.string().chain(text => {
   const valid: VolumeName | undefined = volumeName(text)
   return valid === undefined ? v.err(`"${text}" is not a name for a volume`) : v.ok(valid)
@@ -40,14 +46,14 @@ const volume = v.object({
   name,
   options: v.unknown().map(decodeSsdOptions),
   created: v.string(),
-  fsUuid: v.string(),
+  fsUuid: uuid,
   host: v.string(),
   boot: v.string(),
 })
 
 const claim = v.object({
-  id: v.string().map(id => id as ClaimId),
-  key: v.string().map(key => key as DiskKey),
+  id: hex.map(id => id as ClaimId),
+  key: hex.map(key => key as DiskKey),
   identity: v.object({
     wwid: v.string(),
     serial: v.string(),
