@@ -97,9 +97,23 @@ export class VolumePlugin {
     return await this.#plugin.call(`VolumeDriver.${method}`, body)
   }
 
+  /** Whom the engine has for a plugin. */
+  async activate(): Promise<Answer> {
+    return await this.#plugin.call('Plugin.Activate')
+  }
+
   /** As the engine never would: any text for a body. */
   async post(method: string, text: string): Promise<Answer> {
     return await this.#plugin.post(`VolumeDriver.${method}`, text)
+  }
+
+  async get(Name: string): Promise<Answer> {
+    return await this.call('Get', { Name })
+  }
+
+  /** @throws {Error} where it is refused */
+  async volume(name: string): Promise<VolumeView> {
+    return got.parse(requireOk(await this.get(name)), { mode: 'strip' }).Volume
   }
 
   async create(Name: string, Opts: Readonly<Record<string, string>> = {}): Promise<Answer> {
@@ -152,6 +166,20 @@ export class VolumePlugin {
   }
 }
 
+export type VolumeView = v.Infer<typeof got>['Volume']
+const got = v.object({
+  Volume: v.object({
+    Name: v.string(),
+    Mountpoint: v.string().optional(),
+    CreatedAt: v.string(),
+    Status: v.object({
+      state: v.string(),
+      mounts: v.record(v.number()),
+      bytes: v.number(),
+      disk: v.object({ device: v.string().optional() }),
+    }),
+  }),
+})
 const mounted = v.object({ Mountpoint: v.string() })
 const listed = v.object({ Volumes: v.array(v.object({ Name: v.string() })) })
 
