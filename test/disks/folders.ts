@@ -32,11 +32,18 @@ export function openFolder(): string {
 /** Unmounts and detaches all that stands on files of the folder, and removes it. Doing it twice does no harm. */
 export async function removeFolder(folder: string): Promise<void> {
   for (const { name } of loopsOf(folder)) {
-    await unmountAll(({ device }) => device === readText(`/sys/block/${name}/dev`))
+    await unmountDisk(name)
     await detach(name)
   }
   await unmountAll(({ at }) => at.startsWith(`${folder}/`))
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** From wherever this process sees it mounted. */
+export async function unmountDisk(name: string): Promise<void> {
+  const number = readText(`/sys/block/${name}/dev`)
+  // Some file systems have a number that is no disk's.
+  await unmountAll(({ device, source }) => device === number || source === `/dev/${name}`)
 }
 
 /** Removes the disks of test processes that ended without doing it themselves. */
@@ -91,13 +98,17 @@ function loopsOf(folder: string): readonly Dirent[] {
   )
 }
 
-type Mount = { readonly device: string; readonly at: string }
+type Mount = { readonly device: string; readonly at: string; readonly source: string }
 
 async function unmountAll(which: (mount: Mount) => boolean): Promise<void> {
-  const mounts = readText('/proc/self/mountinfo')
-    .split('\n')
-    .map(line => ({ device: line.split(' ')[2] ?? '', at: line.split(' ')[4] ?? '' }))
+  const mounts = readText('/proc/self/mountinfo').split('\n').map(parseMount)
   for (const { at } of mounts.filter(which).toReversed()) await run('umount', ['--lazy', at])
+}
+
+function parseMount(line: string): Mount {
+  const fields = line.split(' ')
+  const source = fields[fields.indexOf('-') + 2] ?? ''
+  return { device: fields[2] ?? '', at: fields[4] ?? '', source }
 }
 
 function ownerText(): string {

@@ -12,6 +12,7 @@ import {
   removeFolder,
   removeLeftovers,
   takeNumber,
+  unmountDisk,
 } from './folders.ts'
 
 export const MIB = 1024 * 1024
@@ -65,6 +66,7 @@ export class LoopDisk {
     disk.#setRotational()
     // Before the file that it stands on goes, which may be another test's to remove.
     t.teardown(async () => {
+      await unmountDisk(disk.name)
       await disk.detach()
       giveNumber(disk.name)
     })

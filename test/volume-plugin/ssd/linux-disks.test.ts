@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { constants, openSync, closeSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { diskNamed, held } from '../../disks/hold.ts'
 import { LoopDisk, MIB, sparseFile } from '../../disks/loop-disk.ts'
@@ -41,9 +42,8 @@ if (canUseDisks()) {
   await t.test('what is mounted or swapped to says so, a partition of it too', async t => {
     const loop = await LoopDisk.create(t)
     execFileSync('/usr/sbin/mkfs.btrfs', ['-q', loop.node])
-    const at = t.testdir()
+    const at = folderFor(loop)
     execFileSync('/usr/bin/mount', [loop.node, at])
-    t.teardown(() => execFileSync('/usr/bin/umount', ['-l', at]))
     t.strictSame((await shown(loop)).mountPoints, [at], 'of a file system with a number of its own')
 
     const swap = await LoopDisk.create(t)
@@ -80,7 +80,7 @@ if (canUseDisks()) {
   await t.test('a disk that is mounted where nobody here sees it is busy', async t => {
     const loop = await LoopDisk.create(t)
     execFileSync('/usr/sbin/mkfs.xfs', ['-q', '-K', loop.node])
-    const at = t.testdir()
+    const at = folderFor(loop)
     const script = 'mount "$1" "$2" && echo mounted && read -r _'
     const flags = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', loop.node, at]
     const other = spawn('/usr/bin/unshare', flags, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -133,4 +133,11 @@ if (canUseDisks()) {
 
 async function shown({ name }: LoopDisk): Promise<Disk> {
   return await diskNamed(name)
+}
+
+/** What is mounted there goes with the disk. */
+function folderFor({ folder }: LoopDisk): string {
+  const at = join(folder, 'mounted')
+  mkdirSync(at)
+  return at
 }

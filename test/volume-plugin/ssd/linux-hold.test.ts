@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { truncateSync } from 'node:fs'
+import { open as openFile } from 'node:fs/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import { diskNamed, held } from '../../disks/hold.ts'
@@ -77,9 +78,12 @@ if (canUseDisks()) {
   await t.test('what is written behind the back of the kernel is seen', async t => {
     const loop = await LoopDisk.create(t)
     const disk = await diskNamed(loop.name)
+    // The kernel keeps what it read for as long as anybody has the disk open.
+    await using open = await openFile(loop.node, 'r')
     const first = await held(t, disk)
     t.equal(await first.content(), undefined)
     await first.release()
+    t.ok(open.fd > 0)
     execFileSync('dd', [`of=${loop.file}`, 'bs=1M', 'seek=9', 'conv=notrunc', 'status=none'], {
       input: 'x',
       env: { PATH },
