@@ -45,6 +45,11 @@ export class Making {
     return await this.#claims.become(formatting, { is: 'formatted' })
   }
 
+  /** Unmounts what a process that died while it prepared the volume left: nobody else knows of it. */
+  async letGo({ id }: VolumeClaim): Promise<void> {
+    await this.#mountPoints.unmount(id)
+  }
+
   /** Lets the disk go, since the kernel mounts none that is held. */
   async prepare(claim: VolumeClaim, hold: Hold): Promise<VolumeClaim> {
     const { disk } = hold

@@ -57,6 +57,12 @@ export class Orphans {
     return this.#found.get(key)
   }
 
+  /** The first look, behind a process that may have died in the middle of one. */
+  async begin(): Promise<void> {
+    await this.#mounts.unmount(this.#peekAt)
+    await this.scan()
+  }
+
   /** Looks at every disk that could be taken. What cannot be read is nobody's orphan, and free to nobody. */
   async scan(): Promise<void> {
     const found = new Map<DiskKey, Orphan>()

@@ -44,17 +44,21 @@ export class Resuming {
   async resume({ id }: Claim): Promise<void> {
     const claim = this.#claims.get(id)
     if (!claim || AT_REST.includes(claim.state.is)) return
-    const disk = await findDisk(this.#disks, claim.key)
-    const hold = disk && (await this.#disks.hold(disk))
-    if (!hold?.held) {
-      this.#problems.set(id, hold ? hold.why : 'its disk is not there, or there are two of it')
-      return
-    }
     try {
-      await this.#goOn(claim, hold)
-      this.#problems.delete(id)
+      await this.#resume(claim)
     } catch (error) {
       this.note(id, error)
+    }
+  }
+
+  async #resume(claim: Claim): Promise<void> {
+    if (claim.state.is === 'formatted' && isVolumeClaim(claim)) await this.#making.letGo(claim)
+    const disk = await findDisk(this.#disks, claim.key)
+    const hold = disk && (await this.#disks.hold(disk))
+    if (!hold?.held) throw new Error(hold?.why ?? 'its disk is not there, or there are two of it')
+    try {
+      await this.#goOn(claim, hold)
+      this.#problems.delete(claim.id)
     } finally {
       await hold.release()
     }

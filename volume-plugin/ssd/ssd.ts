@@ -58,7 +58,7 @@ export async function startSsd(order: SsdOrder) {
   await presence.refresh()
   await mounting.begin(claims.allReady())
   // A disk that hangs must not hold up the volumes of the others.
-  await within(orphans.scan(), LOOK_FIRST_MS)
+  await within(orphans.begin(), LOOK_FIRST_MS)
   const parts = { ...order, claims, locks, choosing, resuming, mounting, orphans, presence }
   const tend = async (): Promise<void> => {
     await presence.refresh()
