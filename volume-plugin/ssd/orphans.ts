@@ -28,6 +28,7 @@ export class Orphans {
   readonly #peekAt: string
   #found = new Map<DiskKey, Orphan>()
   #isComplete = false
+  #last: Promise<unknown> = Promise.resolve()
 
   /** @param peekAt where a disk may be mounted to be looked at, seen by nobody else */
   constructor(parts: {
@@ -65,15 +66,17 @@ export class Orphans {
 
   /** Looks at every disk that could be taken. What cannot be read is nobody's orphan, and free to nobody. */
   async scan(): Promise<void> {
-    const found = new Map<DiskKey, Orphan>()
-    for (const { disk, reasons } of await this.#choosing.consider()) {
-      const key = keyOf(disk.identity)
-      if (reasons.length > 0 || !key) continue
-      const orphan = await this.#lookAt(disk).catch(() => undefined)
-      if (orphan) found.set(key, orphan)
-    }
-    this.#found = found
-    this.#isComplete = true
+    await this.#oneAtATime(async () => {
+      const found = new Map<DiskKey, Orphan>()
+      for (const { disk, reasons } of await this.#choosing.consider()) {
+        const key = keyOf(disk.identity)
+        if (reasons.length > 0 || !key) continue
+        const orphan = await this.#lookAt(disk).catch(() => this.#found.get(key))
+        if (orphan) found.set(key, orphan)
+      }
+      this.#found = found
+      this.#isComplete = true
+    })
   }
 
   /**
@@ -82,6 +85,10 @@ export class Orphans {
    * @throws {Refusal} where there is none, or its name or its claim is taken
    */
   async adopt(disk: Disk, key: DiskKey): Promise<VolumeClaim> {
+    return await this.#oneAtATime(async () => await this.#adopt(disk, key))
+  }
+
+  async #adopt(disk: Disk, key: DiskKey): Promise<VolumeClaim> {
     const claim = await this.#readOwn(disk)
     const { id, volume } = claim
     const other = this.#claims.named(volume.name)
@@ -115,6 +122,13 @@ export class Orphans {
       return { disk, name: (await this.#readOwn(disk)).volume.name }
     }
     return mark && !superblock ? { disk, name: undefined } : undefined
+  }
+
+  /** There is one folder to look at disks in. */
+  async #oneAtATime<T>(job: () => Promise<T>): Promise<T> {
+    const mine = this.#last.then(job)
+    this.#last = mine.catch(() => {})
+    return await mine
   }
 
   /** From the file on the disk, which is mounted for that without a write. */
