@@ -1,9 +1,14 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { diskNamed } from '../../disks/hold.ts'
+import { diskNamed, held } from '../../disks/hold.ts'
 import { LoopDisk, MIB } from '../../disks/loop-disk.ts'
 import { canUseDisks, whyNoVolatileDisks } from '../../disks/requirements.ts'
 import { VolatileDisk } from '../../disks/volatile-disk.ts'
+import { childrenOf, isAlive, programOf, waitForEnd } from '../../engine/lab/processes.ts'
+import { until } from '../../engine/lab/until.ts'
 import { LinuxDisks } from '../../../volume-plugin/ssd/linux-disks.ts'
 
 t.setTimeout(5 * 60_000)
@@ -32,5 +37,29 @@ if (canUseDisks(whyNoVolatileDisks())) {
     const again = await disks.hold(disk)
     t.ok(again.held, 'it answers again')
     if (again.held) await again.release()
+  })
+
+  await t.test('a disk on which mkfs outlived the plugin is busy until mkfs ends', async t => {
+    const hanging = await VolatileDisk.create(t)
+    const { name } = hanging.loop
+    const script = join(import.meta.dirname, '../../disks/format-main.ts')
+    const plugin = spawn(process.execPath, [script, name], { stdio: ['pipe', 'pipe', 'inherit'] })
+    t.teardown(() => plugin.kill('SIGKILL'))
+    await once(plugin.stdout, 'data')
+    hanging.hang()
+    plugin.stdin.write('format\n')
+    const mkfs = await until('mkfs.xfs', 30_000, () =>
+      childrenOf(plugin.pid ?? 0).find(child => programOf(child) === 'mkfs.xfs'),
+    )
+    plugin.kill('SIGKILL')
+    await once(plugin, 'exit')
+    const disks = new LinuxDisks({})
+    const busy = { held: false, busy: true, why: /locked/ }
+    t.match(await disks.hold(await diskNamed(name)), busy)
+    t.ok(isAlive(mkfs))
+    hanging.resume()
+    await waitForEnd(mkfs, 30_000)
+    const hold = await held(t, await diskNamed(name))
+    t.strictSame(await hold.signatures(), ['xfs'])
   })
 }
