@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process'
-import { constants, readlinkSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { chmod, mkdir, open, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { LoopDisk, MIB } from '../../../disks/loop-disk.ts'
-import { identify, killAndWait } from '../../../engine/lab/processes.ts'
 import { run } from '../../../engine/lab/run.ts'
 import { until } from '../../../engine/lab/until.ts'
+import { keep, keepNamespace } from '../../process-kept.ts'
 import { pluginFolder, requireOk, VolumePlugin } from '../../process.ts'
 import { SIZE, state } from './state.ts'
 import type { State } from './state.ts'
@@ -78,9 +77,7 @@ async function forgetTable(disk: LoopDisk, t: Test): Promise<void> {
 
 async function mountElsewhere({ node, folder }: LoopDisk, t: Test): Promise<void> {
   await run('mkfs.xfs', ['-q', '-K', node])
-  const pid = keep(t, 'unshare', ['--mount', '--propagation', 'private', 'sleep', 'infinity'])
-  const namespaceOf = (id: number | string) => readlinkSync(`/proc/${id}/ns/mnt`)
-  await until('a namespace', 10_000, () => namespaceOf(pid) !== namespaceOf('self'))
+  const { pid } = await keepNamespace(t)
   const at = join(folder, 'mounted')
   await mkdir(at)
   const into = ['--target', String(pid), '--mount']
@@ -100,15 +97,6 @@ async function lock({ node }: LoopDisk, t: Test): Promise<void> {
       () => true,
     )
   await until('a lock', 10_000, isLocked)
-}
-
-/** Lives as long as the test, and no longer than its process. */
-function keep(t: Test, command: string, args: readonly string[]): number {
-  const { pid } = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], { stdio: 'ignore' })
-  const kept = identify(pid ?? 0)
-  if (!kept) throw new Error(`${command} ended at once`)
-  t.teardown(async () => await killAndWait(kept))
-  return kept.pid
 }
 
 async function swapOn({ node }: LoopDisk, t: Test): Promise<void> {
