@@ -49,9 +49,14 @@ export class Choosing {
    * @throws {Refusal} `no-free-disk` with each disk that was passed over and why
    */
   async claim(wanted: { id: ClaimId; volume: ClaimedVolume }) {
-    const choice = this.#last.then(async () => await this.#claim(wanted))
-    this.#last = choice.catch(() => {})
-    return await choice
+    return await this.alone(async () => await this.#claim(wanted))
+  }
+
+  /** While nobody chooses: a disk that is looked at is held, and would seem to be in use. */
+  async alone<T>(job: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(job)
+    this.#last = turn.catch(() => {})
+    return await turn
   }
 
   async #claim({ id, volume }: { id: ClaimId; volume: ClaimedVolume }) {

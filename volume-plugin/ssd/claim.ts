@@ -66,3 +66,8 @@ export const HEAD_BYTES = 2 * 1024 * 1024
 
 /** The claim's file systems are known by it, also to people; 12 bytes are all that XFS has room for. */
 export const labelOf = (id: ClaimId): string => `berth-${id.slice(0, 6)}`
+
+/** Create has not answered yet. */
+export function isBeingMade({ state }: Claim): boolean {
+  return ['intent', 'marked', 'formatting', 'formatted'].includes(state.is)
+}

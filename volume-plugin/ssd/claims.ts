@@ -14,6 +14,7 @@ export class Claims {
   /** The engine asks for names before each call. */
   #byName = new Map<VolumeName, VolumeClaim>()
   readonly #labels: Map<DiskKey, Labels>
+  readonly #unsure = new Set<ClaimId>()
   #missing: readonly { readonly id: ClaimId; readonly name: string }[]
 
   constructor(book: ClaimBook, { claims, labels, missing }: Remembered) {
@@ -61,7 +62,9 @@ export class Claims {
 
   /** In the journal first. */
   async put<C extends Claim>(claim: C): Promise<C> {
+    this.#unsure.add(claim.id)
     await this.#book.put(claim)
+    this.#unsure.delete(claim.id)
     this.#byId.set(claim.id, claim)
     this.#index()
     this.#missing = this.#missing.filter(({ id }) => id !== claim.id)
@@ -80,6 +83,19 @@ export class Claims {
     this.#missing = this.#missing.filter(each => each.id !== id)
   }
 
+  /** Claims of which nobody knows whether the journal has what was to be written last. */
+  get unsure(): readonly ClaimId[] {
+    return [...this.#unsure]
+  }
+
+  /** What the caller was told has failed must not come to be at the next start: the journal gets what memory has. */
+  async settle(id: ClaimId): Promise<void> {
+    if (!this.#unsure.has(id)) return
+    const claim = this.#byId.get(id)
+    await (claim ? this.#book.put(claim) : this.#book.remove(id))
+    this.#unsure.delete(id)
+  }
+
   labels(key: DiskKey | undefined): Labels {
     return (key && this.#labels.get(key)) ?? {}
   }
@@ -90,12 +106,16 @@ export class Claims {
   }
 
   #index(): void {
-    const named = this.all().filter(isVolumeClaim).filter(hasName)
+    const named = this.all().filter(isVolumeClaim).filter(hasName).toSorted(byProgress)
     this.#byName = new Map(named.map(claim => [claim.volume.name, claim]))
   }
 }
 
 const hasName = ({ state }: Claim): boolean => state.is !== 'wiping' && state.is !== 'quarantined'
+
+/** Of two of one name, one is an intent of which nobody knew whether it was written. */
+const byProgress = (a: Claim, b: Claim): number =>
+  Number(a.state.is !== 'intent') - Number(b.state.is !== 'intent')
 
 export function isVolumeClaim(claim: Claim): claim is VolumeClaim {
   return claim.volume !== undefined

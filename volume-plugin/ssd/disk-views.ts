@@ -37,7 +37,8 @@ async function view(known: Known, { disk, reasons }: Considered): Promise<object
   const key = keyOf(identity)
   const claim = key && known.claims.ofDisk(key)
   const orphan = key && known.orphans.of(key)
-  const found = reasons.length > 0 ? reasons : await lookAt(known.disks, disk)
+  const found =
+    reasons.length > 0 ? reasons : await known.choosing.alone(() => lookAt(known.disks, disk))
   const lost = { name: orphan?.name ?? '', state: 'lost', claim: '' }
   const taken = claim && {
     name: claim.volume?.name ?? '',

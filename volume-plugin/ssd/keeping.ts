@@ -37,8 +37,9 @@ export class Keeping {
     this.#last = now
     for (const { id, state } of this.#claims.all()) {
       if (state.is === 'parked') this.#kept.set(id, (this.#kept.get(id) ?? 0) + passed)
-      if (!this.#underWay.has(id)) this.#begin(id)
     }
+    const ids = new Set([...this.#claims.unsure, ...this.#claims.all().map(({ id }) => id)])
+    for (const id of ids) if (!this.#underWay.has(id)) this.#begin(id)
     await Promise.all(this.#underWay.values())
   }
 
@@ -49,9 +50,8 @@ export class Keeping {
 
   #begin(id: ClaimId): void {
     const claim = this.#claims.get(id)
-    if (!claim) return
-    const work = this.#locks
-      .of(claim, async () => await this.#tendTo(id))
+    const job = async () => await this.#tendTo(id)
+    const work = (claim ? this.#locks.of(claim, job) : job())
       .catch(error => this.#resuming.note(id, error))
       .finally(() => this.#underWay.delete(id))
     this.#underWay.set(id, work)
@@ -59,6 +59,7 @@ export class Keeping {
 
   /** Under the claim's lock, so that it is read only now. */
   async #tendTo(id: ClaimId): Promise<void> {
+    await this.#claims.settle(id)
     const claim = this.#claims.get(id)
     if (!claim) return
     if (claim.state.is === 'parked') await this.#age(claim)

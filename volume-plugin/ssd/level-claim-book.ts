@@ -1,4 +1,5 @@
 import type { LevelDatabase } from '../../shared/level-database.ts'
+import { isBeingMade } from './claim.ts'
 import type { Claim, ClaimId } from './claim.ts'
 import type { ClaimBook, Labels, MountIds, Remembered } from './claim-book.ts'
 import { readClaim, readCounts, readLabels, writeClaim } from './claim-records.ts'
@@ -23,7 +24,7 @@ export class LevelClaimBook implements ClaimBook {
   }
 
   async load(): Promise<Remembered> {
-    const claims = await this.#read(CLAIMS, readClaim)
+    const claims = await this.#read(CLAIMS, text => this.#asAnswered(readClaim(text)))
     const mounts = await this.#read(MOUNTS, readCounts)
     for (const claim of claims.values()) await this.#bearWitness(claim)
     await this.#witness.refresh()
@@ -58,6 +59,15 @@ export class LevelClaimBook implements ClaimBook {
 
   async putLabels(key: DiskKey, labels: Labels): Promise<void> {
     await this.#put(LABELS + key, JSON.stringify(labels), true)
+  }
+
+  /**
+   * A volume that was answered is not being made, whatever the journal says: that was set back, by a backup or by a
+   * database that lost its last records, and to go on would format its data.
+   */
+  #asAnswered(claim: Claim): Claim {
+    const isAnswered = this.#witness.volumes.has(claim.id)
+    return isAnswered && isBeingMade(claim) ? { ...claim, state: { is: 'ready' } } : claim
   }
 
   /** Only after the journal has it: a witness to what the journal never had would be believed. */

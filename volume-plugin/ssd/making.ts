@@ -2,6 +2,7 @@ import { Refusal } from '../../shared/refusal.ts'
 import { labelOf } from './claim.ts'
 import { fill } from './claim-file.ts'
 import type { Claims, VolumeClaim } from './claims.ts'
+import type { Disk } from './disk.ts'
 import type { Hold } from './disks.ts'
 import { isOurs, markOf } from './looking.ts'
 import { encodeMark, MARK_AT } from './mark.ts'
@@ -43,6 +44,14 @@ export class Making {
       )
     }
     return await this.#claims.become(formatting, { is: 'formatted' })
+  }
+
+  /**
+   * A claim's file system that was filled is never made anew, whatever the journal says: it is older than the disk then.
+   */
+  async believeDisk(claim: VolumeClaim, disk: Disk): Promise<VolumeClaim> {
+    const isFilled = await this.#mountPoints.isFilled(claim, disk)
+    return isFilled ? await this.#claims.become(claim, { is: 'formatted' }) : claim
   }
 
   /** Unmounts what a process that died while it prepared the volume left: nobody else knows of it. */

@@ -54,6 +54,30 @@ export class MountPoints {
     }
   }
 
+  /**
+   * Whether the file system on the disk was once filled for the claim, looked at without a write: it may hold data.
+   *
+   * @throws {Error} where it cannot be told
+   */
+  async isFilled(claim: VolumeClaim, disk: Disk): Promise<boolean> {
+    const at = this.of(claim.id)
+    try {
+      await this.#mounts.mount(disk, at, ['ro', 'norecovery'])
+    } catch (error) {
+      // It was never whole: the disk lost writes of mkfs.
+      if (error instanceof Refusal) return false
+      throw error
+    }
+    try {
+      return (await readClaimFile(at)).id === claim.id
+    } catch (error) {
+      if (isSystemError(error, 'ENOENT')) return false
+      throw error
+    } finally {
+      await this.unmount(claim.id)
+    }
+  }
+
   async unmount(id: ClaimId): Promise<'unmounted' | 'busy' | 'not-mounted'> {
     return await this.#mounts.unmount(this.of(id))
   }

@@ -4,12 +4,14 @@ import { CommandFailed } from '../command.ts'
 import type { Claim, ClaimId } from './claim.ts'
 import { isVolumeClaim } from './claims.ts'
 import type { Claims, VolumeClaim } from './claims.ts'
+import type { Disk } from './disk.ts'
 import type { Disks, Hold } from './disks.ts'
 import { findDisk } from './finding.ts'
-import { look } from './looking.ts'
+import { isOurs, look } from './looking.ts'
 import type { Making } from './making.ts'
 import { decide } from './recovery.ts'
 import type { Decision } from './recovery.ts'
+import { decodeSuperblock, SUPERBLOCK_BYTES } from './superblock.ts'
 import { wipe } from './wiping.ts'
 import type { WipingClaim } from './wiping.ts'
 
@@ -52,16 +54,27 @@ export class Resuming {
   }
 
   async #resume(claim: Claim): Promise<void> {
-    if (claim.state.is === 'formatted' && isVolumeClaim(claim)) await this.#making.letGo(claim)
     const disk = await findDisk(this.#disks, claim.key)
-    const hold = disk && (await this.#disks.hold(disk))
-    if (!hold?.held) throw new Error(hold?.why ?? 'its disk is not there, or there are two of it')
+    if (!disk) throw new Error('its disk is not there, or there are two of it')
+    const known = isVolumeClaim(claim) ? await this.#lookInside(claim, disk) : claim
+    const hold = await this.#disks.hold(disk)
+    if (!hold.held) throw new Error(hold.why)
     try {
-      await this.#goOn(claim, hold)
+      await this.#goOn(known, hold)
       this.#problems.delete(claim.id)
     } finally {
       await hold.release()
     }
+  }
+
+  async #lookInside(claim: VolumeClaim, disk: Disk): Promise<VolumeClaim> {
+    const { is } = claim.state
+    if (is !== 'formatting' && is !== 'formatted') return claim
+    await this.#making.letGo(claim)
+    if (is === 'formatted') return claim
+    const superblock = decodeSuperblock(await this.#disks.read(disk, 0, SUPERBLOCK_BYTES))
+    const isWhole = isOurs(superblock, claim) && superblock?.inProgress === false
+    return isWhole ? await this.#making.believeDisk(claim, disk) : claim
   }
 
   /** The claim's steps to the end, under a hold; on a disk that fails, the claim is put in quarantine. */
