@@ -16,8 +16,11 @@ import { run } from '../engine/lab/run.ts'
 export const PREFIX = 'berth-disk-'
 const OWNER = 'owner.json'
 
-/** Keeps a number for one test process, also while nothing is attached to it. */
+/** Keeps a number for one test process, also while nothing is attached to it: for the whole machine, wherever its disks are. */
+const NUMBERS = '/run'
 const NUMBER = 'berth-loop-'
+/** What the kernel shows of a volatile disk's file after its server was killed: its file system is not mounted any more. */
+const LOST = '/disk'
 
 /** A folder for disks, known to be this process's, so that whoever comes later can remove what it leaves behind. */
 export function openFolder(): string {
@@ -39,8 +42,9 @@ export async function removeFolder(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** From wherever this process sees it mounted. */
+/** Wherever this process sees it mounted, or swapped to. */
 export async function unmountDisk(name: string): Promise<void> {
+  if (readText('/proc/swaps').includes(`/dev/${name} `)) await run('swapoff', [`/dev/${name}`])
   const number = readText(`/sys/block/${name}/dev`)
   // Some file systems have a number that is no disk's.
   await unmountAll(({ device, source }) => device === number || source === `/dev/${name}`)
@@ -52,9 +56,11 @@ export async function removeLeftovers(): Promise<void> {
     const folder = join(tmpdir(), name)
     if (isOfTheDead(join(folder, OWNER))) await removeFolder(folder)
   }
-  for (const name of readdirSync(tmpdir()).filter(each => each.startsWith(NUMBER))) {
-    const file = join(tmpdir(), name)
-    if (isOfTheDead(file)) rmSync(file, { force: true })
+  for (const file of readdirSync(NUMBERS).filter(each => each.startsWith(NUMBER))) {
+    if (!isOfTheDead(join(NUMBERS, file))) continue
+    const name = file.replace(NUMBER, 'loop')
+    if (backingFile(name) === LOST) await detach(name)
+    giveNumber(name)
   }
 }
 
@@ -74,7 +80,7 @@ export function giveNumber(name: string): void {
 }
 
 function numberFile(name: string): string {
-  return join(tmpdir(), name.replace('loop', NUMBER))
+  return join(NUMBERS, name.replace('loop', NUMBER))
 }
 
 /** The kernel keeps what is written to `rotational` for the number, not for the file. */
