@@ -21,7 +21,6 @@ const tools: readonly (readonly [string, string, readonly string[]])[] = [
   ['btrfs', 'mkfs.btrfs', ['-q']],
   ['swap', 'mkswap', ['-q']],
   ['gpt', 'sgdisk', ['-o']],
-  ['dos', 'parted', ['-s', '--']],
   ['LVM2_member', 'pvcreate', ['-q', '--config', 'devices{use_devicesfile=0}']],
 ]
 
@@ -39,8 +38,7 @@ if (canUseDisks()) {
   await t.test('what a tool made is found, and the disk is not formatted', async t => {
     for (const [type, tool, args] of tools) {
       const loop = await LoopDisk.create(t)
-      const more = tool === 'parted' ? ['mklabel', 'msdos'] : []
-      execFileSync(tool, [...args, loop.node, ...more], { stdio: 'ignore', env: { PATH } })
+      execFileSync(tool, [...args, loop.node], { stdio: 'ignore', env: { PATH } })
       const before = await loop.checksum()
       const hold = await held(t, await diskNamed(loop.name))
       const found = await hold.signatures()
@@ -50,6 +48,16 @@ if (canUseDisks()) {
       t.equal(await loop.checksum(), before, `${type} is as it was`)
       t.ok((await hold.signatures()).includes(type), 'it is still held')
     }
+  })
+
+  await t.test('an old partition table is found', async t => {
+    const loop = await LoopDisk.create(t)
+    // One partition of Linux, from 1 MiB on, of 100 MiB.
+    const partition = Buffer.from('0000000083000000' + '00080000' + '00200300', 'hex')
+    await loop.write(446, Buffer.concat([partition, Buffer.alloc(48), Buffer.from('55aa', 'hex')]))
+    const hold = await held(t, await diskNamed(loop.name))
+    t.strictSame(await hold.signatures(), ['dos'])
+    await t.rejects(hold.format(FORMAT), { code: 'disk-not-blank' })
   })
 
   await t.test('two file systems on one disk are several signatures', async t => {
