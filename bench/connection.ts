@@ -6,9 +6,9 @@ const DEADLINE_MS = 20_000
 const HEAD_END = '\r\n\r\n'
 
 /** The bytes of one request, made before the clock starts. */
-export function request(method: string, body: object): Buffer {
+export function request(method: string, body: object, driver = 'IpamDriver'): Buffer {
   const json = JSON.stringify(body)
-  const head = `POST /IpamDriver.${method} HTTP/1.1\r\nHost: plugin\r\nContent-Length: ${Buffer.byteLength(json)}`
+  const head = `POST /${driver}.${method} HTTP/1.1\r\nHost: plugin\r\nContent-Length: ${Buffer.byteLength(json)}`
   return Buffer.from(head + HEAD_END + json)
 }
 

@@ -27,13 +27,18 @@ export async function startPlugin(
   })
 }
 
-/** Another program with the plugin's flags and environment: what differs then is what it does. */
+/**
+ * Another program with the plugin's flags and environment: what differs then is what it does.
+ *
+ * @param part the plugin's own part of the manifest
+ */
 export async function startAsShipped(
   program: string,
   folder: string,
   settings: Readonly<Record<string, string>> = {},
+  part = 'ipam-plugin/config.json',
 ): Promise<Server> {
-  const { entrypoint, env } = await manifest()
+  const { entrypoint, env } = await manifest(part)
   const flags = entrypoint.slice(entrypoint.findIndex(word => word.endsWith('/node')) + 1, -1)
   const values = Object.fromEntries(env.map(({ name, value }) => [name, value]))
   return await Server.start(folder, [...flags, program], {
@@ -43,13 +48,10 @@ export async function startAsShipped(
   })
 }
 
-async function manifest(): Promise<Manifest> {
+async function manifest(part: string): Promise<Manifest> {
   const read = async (file: string) =>
     JSON.parse(await readFile(join(import.meta.dirname, '..', file), 'utf8')) as Manifest
-  return mergeManifests(
-    await read('config.json'),
-    await read('ipam-plugin/config.json'),
-  ) as Manifest
+  return mergeManifests(await read('config.json'), await read(part)) as Manifest
 }
 
 /** Fills `cache`: a plugin that ends in good order writes what it compiled. */

@@ -82,13 +82,13 @@ export function memoryTable({ empty, full }: { empty: Memory; full: Memory }): s
   ])
 }
 
-const times = (value: number): string => `${value.toFixed(2)} x`
+export const times = (value: number): string => `${value.toFixed(2)} x`
 
-function verdict(value: number, wanted: number, show: (value: number) => string): string {
+export function verdict(value: number, wanted: number, show: (value: number) => string): string {
   return `${value <= wanted ? 'ok' : 'OVER'}: at most ${show(wanted)}`
 }
 
-function table(rows: readonly (readonly string[])[]): string {
+export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
   return rows
     .map(row =>
