@@ -43,6 +43,13 @@ export class Choosing {
     return all.map(disk => ({ disk, reasons: reasonsAgainst(disk, world) }))
   }
 
+  /** @param name the kernel's */
+  async reasonsAgainst(name: string): Promise<readonly Reason[]> {
+    return (await this.consider()).flatMap(({ disk, reasons }) =>
+      disk.name === name ? reasons : [],
+    )
+  }
+
   /**
    * Takes the smallest free disk that fits: proved blank under an exclusive hold, and in the journal as an intent.
    *

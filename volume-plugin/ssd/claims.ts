@@ -33,8 +33,10 @@ export class Claims {
     return this.#byId.get(id)
   }
 
+  /** One in quarantine does not keep the disk from being adopted, and so may stand beside another. */
   ofDisk(key: DiskKey): Claim | undefined {
-    return this.all().find(claim => claim.key === key)
+    const claims = this.all().filter(claim => claim.key === key)
+    return claims.find(({ state }) => state.is !== 'quarantined') ?? claims[0]
   }
 
   /**

@@ -61,10 +61,9 @@ export class Discarding {
   }
 
   async #refuseUnfit({ name, node }: Disk): Promise<void> {
-    const all = await this.#choosing.consider()
-    const against = all
-      .flatMap(({ disk, reasons }) => (disk.name === name ? reasons : []))
-      .filter(({ code }) => !WIPED.includes(code))
+    const against = (await this.#choosing.reasonsAgainst(name)).filter(
+      ({ code }) => !WIPED.includes(code),
+    )
     if (against.length === 0) return
     const why = against.map(({ text }) => text).join('; ')
     throw new Refusal('disk-busy', `${node} cannot be wiped: ${why}`)

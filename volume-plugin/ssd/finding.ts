@@ -13,6 +13,11 @@ export async function findDisk(disks: Disks, key: DiskKey): Promise<Disk | undef
   return found.length === 1 ? found[0] : undefined
 }
 
+/** Whether there is such a disk, once or more often. */
+export async function isThere(disks: Disks, key: DiskKey): Promise<boolean> {
+  return (await disks.list()).some(({ identity }) => keyOf(identity) === key)
+}
+
 /**
  * The disk that an operator means by a kernel's name, a path, a world wide name, a serial number or a key.
  *

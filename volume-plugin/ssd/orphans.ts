@@ -1,12 +1,14 @@
 import { Refusal } from '../../shared/refusal.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Choosing } from './choosing.ts'
+import type { Claim, ClaimedVolume } from './claim.ts'
 import { readClaimFile } from './claim-file.ts'
 import type { Claims, VolumeClaim } from './claims.ts'
 import { keyOf } from './disk.ts'
 import type { Disk, DiskKey } from './disk.ts'
 import type { Disks } from './disks.ts'
-import { findDisk } from './finding.ts'
+import { isThere } from './finding.ts'
+import type { Locks } from './locks.ts'
 import { decodeMark, MARK_AT, MARK_BYTES } from './mark.ts'
 import type { Mounts } from './mounts.ts'
 import { decodeSuperblock, SUPERBLOCK_BYTES } from './superblock.ts'
@@ -25,6 +27,7 @@ export class Orphans {
   readonly #mounts: Mounts
   readonly #choosing: Choosing
   readonly #claims: Claims
+  readonly #locks: Locks
   readonly #peekAt: string
   #found = new Map<DiskKey, Orphan>()
   #isComplete = false
@@ -36,12 +39,14 @@ export class Orphans {
     readonly mounts: Mounts
     readonly choosing: Choosing
     readonly claims: Claims
+    readonly locks: Locks
     readonly peekAt: string
   }) {
     this.#disks = parts.disks
     this.#mounts = parts.mounts
     this.#choosing = parts.choosing
     this.#claims = parts.claims
+    this.#locks = parts.locks
     this.#peekAt = parts.peekAt
   }
 
@@ -89,27 +94,45 @@ export class Orphans {
   }
 
   async #adopt(disk: Disk, key: DiskKey): Promise<VolumeClaim> {
-    const claim = await this.#readOwn(disk)
-    const { id, volume } = claim
-    const other = this.#claims.named(volume.name)
-    if (other && other.id !== id) {
-      throw new Refusal(
-        'volume-exists',
-        `The disk carries the volume ${volume.name}, and this host has another one of that name`,
-      )
+    await this.#refuseUnfit(disk)
+    const read = await this.#readOwn(disk)
+    const { name } = read.volume
+    return await this.#locks.named(name, async () => {
+      const before = this.#claims.get(read.id)
+      const isElsewhere = before !== undefined && before.key !== key
+      const isCopy = isElsewhere && (await isThere(this.#disks, before.key))
+      this.#refuseTaken(disk, key, read, isCopy)
+      const aside = this.#claims.ofDisk(key)
+      const adopted: VolumeClaim = { ...read, key, identity: disk.identity, state: { is: 'ready' } }
+      await this.#claims.put(adopted)
+      if (aside && aside.id !== adopted.id) await this.#claims.remove(aside.id)
+      this.#found.delete(key)
+      return adopted
+    })
+  }
+
+  async #refuseUnfit({ name, node }: Disk): Promise<void> {
+    const against = (await this.#choosing.reasonsAgainst(name)).filter(
+      ({ code }) => code !== 'claimed',
+    )
+    if (against.length === 0) return
+    const why = against.map(({ text }) => text).join('; ')
+    throw new Refusal('disk-busy', `${node} cannot be adopted: ${why}`)
+  }
+
+  #refuseTaken(disk: Disk, key: DiskKey, { id, volume }: VolumeClaim, isCopy: boolean): void {
+    const refuse = (why: string) => {
+      throw new Refusal('volume-exists', `${disk.node} carries the volume ${volume.name}; ${why}`)
     }
+    if (isCopy) refuse('it is a copy: the disk of that volume is there too')
+    const named = this.#claims.named(volume.name)
+    if (named && named.id !== id) refuse('this host has another one of that name')
     const before = this.#claims.get(id)
-    if (before && before.key !== key && (await findDisk(this.#disks, before.key))) {
-      throw new Refusal(
-        'volume-exists',
-        `The disk is a copy: that of the volume ${volume.name} is there too`,
-      )
+    if (before && !isSame(before, volume)) refuse(`this host has that claim, ${before.state.is}`)
+    const owner = this.#claims.ofDisk(key)
+    if (owner && owner.id !== id && owner.state.is !== 'quarantined') {
+      refuse(`the disk belongs to ${owner.volume?.name ?? 'a wipe'} (${owner.state.is})`)
     }
-    const { identity } = disk
-    const adopted: VolumeClaim = { ...claim, key, identity, state: { is: 'ready' } }
-    await this.#claims.put(adopted)
-    this.#found.delete(key)
-    return adopted
   }
 
   async #lookAt(disk: Disk): Promise<Orphan | undefined> {
@@ -149,4 +172,9 @@ export class Orphans {
       await this.#mounts.unmount(this.#peekAt)
     }
   }
+}
+
+/** Nothing of it has been wiped, and the disk tells of the same volume. */
+function isSame({ volume, state }: Claim, { name, fsUuid }: ClaimedVolume): boolean {
+  return state.is !== 'wiping' && volume?.name === name && volume.fsUuid === fsUuid
 }

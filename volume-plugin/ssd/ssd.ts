@@ -51,7 +51,7 @@ export async function startSsd(order: SsdOrder) {
   const mountPoints = new MountPoints(order.mountRoot, mounts)
   const resuming = new Resuming(disks, claims, new Making(claims, mountPoints), stop)
   const mounting = new Mounting(disks, mountPoints, book, remembered.mounts)
-  const orphans = new Orphans({ disks, mounts, choosing, claims, peekAt: order.peekAt })
+  const orphans = new Orphans({ ...order, choosing, claims, locks })
   const presence = new Presence(disks)
   const keeping = new Keeping(claims, mounting, resuming, locks, performance.now())
   const discarding = new Discarding(disks, claims, choosing)
