@@ -16,7 +16,11 @@ const create = v.object({
     .optional()
     .map(given => given ?? {}),
 })
-const mount = v.object({ Name: v.string(), ID: v.string() })
+/** The engine's are 64 hexadecimal digits. */
+const mountId = v
+  .string()
+  .assert(id => /^[\w.:-]{1,256}$/.test(id) && id !== '__proto__', 'no mount id')
+const mount = v.object({ Name: v.string(), ID: mountId })
 
 export const readNamed = reader('of a volume', named)
 export const readCreate = reader('Create', create)

@@ -42,13 +42,20 @@ const wiping = v.object({
 })
 const quarantined = v.object({ is: v.literal('quarantined'), reason: v.string() })
 
+/** The engine forgets a volume whose time it cannot read. */
+const time = v
+  .string()
+  .assert(text => !Number.isNaN(Date.parse(text)), 'not a time')
+  .map(text => new Date(text).toISOString())
+const short = v.string().assert(text => text.length <= 256, 'longer than 256')
+
 const volume = v.object({
   name,
   options: v.unknown().map(decodeSsdOptions),
-  created: v.string(),
+  created: time,
   fsUuid: uuid,
-  host: v.string(),
-  boot: v.string(),
+  host: short,
+  boot: short,
 })
 
 const claim = v.object({

@@ -49,20 +49,25 @@ export type ClaimState =
   | { readonly is: 'quarantined'; readonly reason: string }
 
 /**
- * First everything behind the head is made blank, then, once that is on the disk, the head with what proves the claim: so
- * that the proof is there until nothing is left to be proved.
+ * First everything behind the head is made blank, then, once that is on the disk, the head, and of that the first bytes,
+ * with the superblock, at last: so that the proof of the claim is there until nothing is left to be proved.
  */
 export type Wiping = {
   readonly is: 'wiping'
   readonly part: 'body' | 'head'
   /** Up to where the body is known to be blank. */
   readonly offset: number
-  /** A hash of the head as the operator saw it, where it is by an operator's word, not by proof, that it may go. */
+  /**
+   * Where it is by an operator's word, not by proof, that all may go: a hash of the head as it was then; in the part `head`,
+   * of its first bytes.
+   */
   readonly head: string | undefined
 }
 
 /** The head: where the file system's superblock and the mark are. */
 export const HEAD_BYTES = 2 * 1024 * 1024
+/** Of the head: what goes at last. */
+export const FIRST_BYTES = 4096
 
 /** The claim's file systems are known by it, also to people; 12 bytes are all that XFS has room for. */
 export const labelOf = (id: ClaimId): string => `berth-${id.slice(0, 6)}`

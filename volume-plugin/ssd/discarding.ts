@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { Refusal } from '../../shared/refusal.ts'
 import type { Choosing } from './choosing.ts'
+import { HEAD_BYTES } from './claim.ts'
 import type { Claim, ClaimId } from './claim.ts'
 import type { Claims } from './claims.ts'
 import type { Disk, DiskKey } from './disk.ts'
 import type { Disks } from './disks.ts'
-import { hashHead } from './looking.ts'
+import { hashStart } from './looking.ts'
 
 /** What is no obstacle to a wipe: it is what the wipe is for. */
 const WIPED: readonly string[] = ['partitions', 'claimed']
@@ -38,7 +39,12 @@ export class Discarding {
     if (!hold.held) throw new Refusal('disk-busy', `${disk.node} cannot be wiped: ${hold.why}`)
     try {
       const claim = this.#refuseClaimed(disk, key)
-      const state = { is: 'wiping', part: 'body', offset: 0, head: await hashHead(hold) } as const
+      const state = {
+        is: 'wiping',
+        part: 'body',
+        offset: 0,
+        head: await hashStart(hold, HEAD_BYTES),
+      } as const
       const { identity } = disk
       const made = { id: randomBytes(16).toString('hex') as ClaimId, key, identity }
       await this.#claims.put(claim ? { ...claim, state } : { ...made, volume: undefined, state })

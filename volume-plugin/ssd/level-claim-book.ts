@@ -1,4 +1,5 @@
 import type { LevelDatabase } from '../../shared/level-database.ts'
+import { OutcomeUnknown } from '../../shared/store.ts'
 import { isBeingMade } from './claim.ts'
 import type { Claim, ClaimId } from './claim.ts'
 import type { ClaimBook, Labels, MountIds, Remembered } from './claim-book.ts'
@@ -25,7 +26,8 @@ export class LevelClaimBook implements ClaimBook {
 
   async load(): Promise<Remembered> {
     const claims = await this.#read(CLAIMS, text => this.#asAnswered(readClaim(text)))
-    const mounts = await this.#read(MOUNTS, readCounts)
+    // Those of an earlier boot mean nothing, nor do those that cannot be read.
+    const mounts = await this.#read(MOUNTS, text => tryRead(text) ?? { boot: '', ids: {} })
     for (const claim of claims.values()) await this.#bearWitness(claim)
     await this.#witness.refresh()
     return {
@@ -70,10 +72,18 @@ export class LevelClaimBook implements ClaimBook {
     return isAnswered && isBeingMade(claim) ? { ...claim, state: { is: 'ready' } } : claim
   }
 
-  /** Only after the journal has it: a witness to what the journal never had would be believed. */
+  /**
+   * Only after the journal has it: a witness to what the journal never had would be believed.
+   *
+   * @throws {OutcomeUnknown} the journal has the claim, but it must not be answered
+   */
   async #bearWitness({ id, volume, state }: Claim): Promise<void> {
-    if (volume && (state.is === 'ready' || state.is === 'parked')) {
+    if (!volume || (state.is !== 'ready' && state.is !== 'parked')) return
+    try {
       await this.#witness.add(id, volume.name)
+    } catch (cause) {
+      const why = `Cannot write the list of volumes: ${(cause as Error).message}`
+      throw new OutcomeUnknown(why, { cause })
     }
   }
 
@@ -93,5 +103,13 @@ export class LevelClaimBook implements ClaimBook {
         }
       }),
     )
+  }
+}
+
+function tryRead(text: string): ReturnType<typeof readCounts> | undefined {
+  try {
+    return readCounts(text)
+  } catch {
+    return undefined
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { HEAD_BYTES } from './claim.ts'
-import type { Claim, ClaimedVolume, ClaimId } from './claim.ts'
+import { FIRST_BYTES, HEAD_BYTES } from './claim.ts'
+import type { Claim, ClaimedVolume, ClaimId, Wiping } from './claim.ts'
 import type { Hold } from './disks.ts'
 import { compareMark, MARK_AT, MARK_BYTES } from './mark.ts'
 import type { Mark } from './mark.ts'
@@ -15,18 +15,13 @@ export async function look(hold: Hold, claim: Claim): Promise<Shown> {
   const mark = volume
     ? compareMark(await hold.read(MARK_AT, MARK_BYTES), markOf(id, volume))
     : 'none'
-  const head = state.is === 'wiping' ? state.head : undefined
   return {
     mark,
     superblock,
     isOurs: isOurs(superblock, claim),
     signatures: await hold.signatures(),
     content: state.is === 'intent' ? await besideMark(hold, mark !== 'none') : undefined,
-    isSeenHead: head !== undefined && head === (await hashHead(hold)),
-    isBodyBlank:
-      state.is === 'wiping' && state.part === 'head'
-        ? (await hold.content(HEAD_BYTES)) === undefined
-        : false,
+    ...(state.is === 'wiping' ? await lookAtWiped(hold, state) : NOT_WIPED),
   }
 }
 
@@ -40,9 +35,22 @@ export function markOf(id: ClaimId, volume: ClaimedVolume): Mark {
   return { claim: id, volume: name, fsUuid, host, boot, created }
 }
 
-export async function hashHead(hold: Hold): Promise<string> {
-  const head = await hold.read(0, HEAD_BYTES)
-  return createHash('sha256').update(head).digest('hex')
+const NOT_WIPED = { isSeenHead: false, isBodyBlank: false, isHeadBlank: false }
+
+async function lookAtWiped(hold: Hold, { part, head }: Wiping): Promise<typeof NOT_WIPED> {
+  const seen = part === 'body' ? HEAD_BYTES : FIRST_BYTES
+  const isLast = part === 'head'
+  return {
+    isSeenHead: head !== undefined && head === (await hashStart(hold, seen)),
+    isBodyBlank: isLast && (await hold.content(HEAD_BYTES)) === undefined,
+    isHeadBlank: isLast && (await hold.read(0, HEAD_BYTES)).equals(Buffer.alloc(HEAD_BYTES)),
+  }
+}
+
+/** @param length from the first byte on */
+export async function hashStart(hold: Hold, length: number): Promise<string> {
+  const start = await hold.read(0, length)
+  return createHash('sha256').update(start).digest('hex')
 }
 
 async function besideMark(hold: Hold, isMarked: boolean): Promise<number | undefined> {

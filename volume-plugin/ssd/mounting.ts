@@ -71,7 +71,8 @@ export class Mounting {
     const { id } = claim
     await this.#ensureMounted(claim)
     const before = this.countsOf(id)
-    await this.#count(id, { ...before, [mountId]: (before[mountId] ?? 0) + 1 })
+    const count = Object.hasOwn(before, mountId) ? (before[mountId] ?? 0) : 0
+    await this.#count(id, { ...before, [mountId]: count + 1 })
     this.#answered.set(id, performance.now())
     if (caller.aborted) {
       await this.unmount(claim, mountId)

@@ -12,10 +12,12 @@ export type Shown = {
   readonly signatures: readonly string[]
   /** The first byte that is not zero, the place of the mark left out; looked for where the decision needs it alone. */
   readonly content: number | undefined
-  /** Whether the head is still what an operator saw. */
+  /** Of a disk that is being wiped: whether its head is still what an operator saw. */
   readonly isSeenHead: boolean
-  /** Whether all behind the head is blank; as `content`. */
+  /** When the head is wiped: whether all behind it is blank, as far as seen. */
   readonly isBodyBlank: boolean
+  /** And whether all of the head is. */
+  readonly isHeadBlank: boolean
 }
 
 /** What is to be done with a claim that a crash, or a power cut, left behind. */
@@ -90,9 +92,10 @@ function ofIntent(shown: Shown): Decision {
 }
 
 function ofWiping(part: 'body' | 'head', shown: Shown): Decision {
-  const isProved =
-    part === 'head' ? shown.isBodyBlank : shown.isOurs || shown.mark === 'ours' || shown.isSeenHead
-  return isProved ? { do: 'wipe' } : strange('the disk was being wiped', shown)
+  const { isOurs, mark, isSeenHead, isBodyBlank, isHeadBlank } = shown
+  const isProved = isOurs || mark === 'ours' || isSeenHead || isHeadBlank
+  if (isProved && (part === 'body' || isBodyBlank)) return { do: 'wipe' }
+  return strange('the disk was being wiped', shown)
 }
 
 function strange(expected: string, { mark, superblock, signatures, content }: Shown): Decision {

@@ -1,3 +1,4 @@
+import { Refusal } from '../../shared/refusal.ts'
 import { isOutage } from '../../shared/store.ts'
 import { isSystemError } from '../../shared/system-error.ts'
 import { CommandFailed } from '../command.ts'
@@ -95,6 +96,17 @@ export class Resuming {
     }
   }
 
+  async #wipe(claim: WipingClaim, hold: Hold): Promise<void> {
+    try {
+      await wipe(this.#claims, claim, hold, this.#stop)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      await this.#claims.become(claim, { is: 'quarantined', reason: error.message })
+    }
+    await hold.release()
+    await this.#disks.forgetPartitions(hold.disk)
+  }
+
   async #goOn(claim: Claim, hold: Hold): Promise<void> {
     const decision = decide(claim.state, await look(hold, claim))
     switch (decision.do) {
@@ -107,9 +119,7 @@ export class Resuming {
         await this.#claims.become(claim, { is: 'quarantined', reason: decision.reason })
         return
       case 'wipe':
-        if (isWiping(claim)) await wipe(this.#claims, claim, hold, this.#stop)
-        await hold.release()
-        await this.#disks.forgetPartitions(hold.disk)
+        if (isWiping(claim)) await this.#wipe(claim, hold)
         return
       case 'mark':
       case 'format':

@@ -1,8 +1,9 @@
 import { Refusal } from '../../shared/refusal.ts'
-import { HEAD_BYTES } from './claim.ts'
+import { FIRST_BYTES, HEAD_BYTES } from './claim.ts'
 import type { Claim, Wiping } from './claim.ts'
 import type { Claims } from './claims.ts'
 import type { Hold } from './disks.ts'
+import { hashStart } from './looking.ts'
 
 export type WipingClaim = Claim & { readonly state: Wiping }
 
@@ -11,7 +12,7 @@ const CHUNK_BYTES = 4 * 1024 * 1024
 const NOTED_EVERY_BYTES = 1024 * 1024 * 1024
 
 /**
- * Makes a claimed disk blank, the head with the proof of the claim at last, and gives it back. For a hold under which the
+ * Makes a claimed disk blank, its first bytes with the proof of the claim at last, and gives it back. For a hold under which the
  * claim was just proved.
  *
  * @throws {Refusal} `disk-failed` where it is not blank afterwards; the claim stays
@@ -24,9 +25,11 @@ export async function wipe(
 ): Promise<void> {
   if (claim.state.part === 'body') {
     await blankBody(claims, claim, hold, stop)
-    await claims.become(claim, { ...claim.state, part: 'head', offset: HEAD_BYTES })
+    const head = claim.state.head === undefined ? undefined : await hashStart(hold, FIRST_BYTES)
+    await claims.become(claim, { is: 'wiping', part: 'head', offset: HEAD_BYTES, head })
   }
-  await hold.write(0, Buffer.alloc(HEAD_BYTES))
+  await hold.write(FIRST_BYTES, Buffer.alloc(HEAD_BYTES - FIRST_BYTES))
+  await hold.write(0, Buffer.alloc(FIRST_BYTES))
   const found = await hold.signatures()
   const at = await hold.content()
   if (found.length > 0 || at !== undefined) {

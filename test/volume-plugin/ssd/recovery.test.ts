@@ -11,6 +11,7 @@ const BLANK: Shown = {
   content: undefined,
   isSeenHead: false,
   isBodyBlank: false,
+  isHeadBlank: false,
 }
 const whole = { uuid: 'planned', label: 'berth-012345', inProgress: false }
 const begun = { ...whole, inProgress: true }
@@ -92,11 +93,18 @@ const TABLE: readonly [string, ClaimState, Shown, object][] = [
   ],
   ['but not over what came there since', body, FOREIGN, QUARANTINE],
   ['not even over nothing', body, BLANK, QUARANTINE],
+  ['the head goes once the body is blank', head, { ...MADE, isBodyBlank: true }, { do: 'wipe' }],
   [
-    'the head goes once the body is blank, whatever is left of it',
+    'and goes again where it has gone',
+    head,
+    { ...BLANK, isBodyBlank: true, isHeadBlank: true },
+    { do: 'wipe' },
+  ],
+  [
+    'but never one that came since, however little is behind it',
     head,
     { ...FOREIGN, isBodyBlank: true },
-    { do: 'wipe' },
+    QUARANTINE,
   ],
   ['and not before', head, MADE, QUARANTINE],
   ['a volume is never written to', { is: 'ready' }, FOREIGN, { do: 'nothing' }],
