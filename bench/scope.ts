@@ -4,6 +4,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 export class Scope {
   readonly #ends: (() => Promise<void>)[] = []
   readonly #whole: Scope
+  #ending: Promise<void> | undefined
 
   constructor(whole?: Scope) {
     this.#whole = whole ?? this
@@ -13,8 +14,13 @@ export class Scope {
     this.#ends.push(end)
   }
 
-  /** Once it was undone, nothing is left for a second time. @throws {AggregateError} where something is left behind */
-  async end(): Promise<void> {
+  /** Whoever asks for it again waits for the same end. @throws {AggregateError} where something is left behind */
+  end(): Promise<void> {
+    this.#ending ??= this.#undo()
+    return this.#ending
+  }
+
+  async #undo(): Promise<void> {
     const faults: unknown[] = []
     for (let end = this.#ends.pop(); end; end = this.#ends.pop()) {
       await end().catch((error: unknown) => faults.push(error))
@@ -30,6 +36,8 @@ export class Scope {
       return await use(part)
     } finally {
       await part.end()
+      // A signal ends the process in a moment: what failed because of that is nobody's business.
+      if (this.#whole.#ending) await new Promise(() => {})
     }
   }
 
