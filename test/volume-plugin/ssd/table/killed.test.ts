@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import * as v from '@badrap/valita'
 import { t as file } from 'tap'
 import type { Test } from 'tap'
 import { LoopDisk, MIB } from '../../../disks/loop-disk.ts'
@@ -40,7 +41,7 @@ if (canUseDisks()) {
         const afterMs = random.between(0, Math.ceil(tookMs * 1.2))
         const withTools = random.chance(0.5)
         const dies = await start()
-        const create = dies.create('data', { retain: '0' }).catch(() => undefined)
+        const create = dies.create('data').catch(() => undefined)
         await sleep(afterMs)
         if (withTools) await dies.end('SIGKILL')
         else await dies.kill()
@@ -72,11 +73,12 @@ async function checksums(disks: readonly LoopDisk[]): Promise<readonly string[]>
 async function createAndGiveBack(plugin: VolumePlugin): Promise<number> {
   const tookMs = await until('a volume', 60_000, async () => {
     const started = performance.now()
-    const { body } = await plugin.create('data', { retain: '0' })
+    const { body } = await plugin.create('data')
     return body['Err'] === undefined && performance.now() - started
   })
   if (!(await plugin.names()).includes('data')) throw new Error('The volume is not listed')
   await plugin.remove('data')
+  await plugin.admin.post('/v1/volumes/data/wipe', v.unknown())
   await until('a wiped disk', 60_000, async () => (await plugin.claims()).length === 0)
   return tookMs
 }
