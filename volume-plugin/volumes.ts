@@ -22,8 +22,8 @@ export interface Volumes {
    * @throws {DropConnection} where that cannot be known
    */
   get(name: VolumeName): Volume | undefined
-  /** As `get`. */
-  list(): readonly Volume[]
+  /** As `get`; asked often, so that it is only what the engine takes of it. */
+  list(): readonly Pick<Volume, 'name' | 'mountpoint'>[]
 }
 
 export type Volume = {

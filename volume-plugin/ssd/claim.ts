@@ -64,6 +64,9 @@ export type Wiping = {
   readonly head: string | undefined
 }
 
+/** The beginning of a wipe of a volume. */
+export const WIPING: Wiping = { is: 'wiping', part: 'body', offset: 0, head: undefined }
+
 /** The head: where the file system's superblock and the mark are. */
 export const HEAD_BYTES = 2 * 1024 * 1024
 /** Of the head: what goes at last. */

@@ -52,12 +52,13 @@ export function bySize(considered: readonly Considered[]): readonly Considered[]
 
 /** For the refusal `no-free-disk`: what was asked, and why each disk was passed over. */
 export function noFreeDisk(name: string, asked: Asked, passedOver: readonly Considered[]): string {
-  const expected = passedOver.filter(({ reasons }) => !reasons.some(isUnexpected))
-  const named = expected.slice(0, MOST_NAMED).map(line)
+  const telling = passedOver.filter(({ reasons }) => !reasons.some(isExpected))
+  const named = telling.slice(0, MOST_NAMED).map(line)
   const count = passedOver.length - named.length
-  const counted = count === 0 ? [] : [`${count} ${named.length > 0 ? 'more' : 'disks'}`]
+  const counted =
+    count === 0 ? [] : [`${count} ${named.length > 0 ? 'more' : count === 1 ? 'disk' : 'disks'}`]
   const all = [...named, ...counted].join('; ') || 'there is none'
-  const help = expected.length === 0 ? 'SSD_DEVICES names those that may be taken; ' : ''
+  const help = telling.length === 0 ? 'SSD_DEVICES names those that may be taken; ' : ''
   return `The volume ${name} needs a free disk${wish(asked)}. Passed over: ${all}. ${help}berth disks tells all`
 }
 
@@ -70,7 +71,7 @@ function isGroupsFitting(size: number, groups: number): boolean {
   return group >= LEAST_GROUP && group < GROUP_LIMIT
 }
 
-const isUnexpected = ({ code }: Reason): boolean => EXPECTED.includes(code)
+const isExpected = ({ code }: Reason): boolean => EXPECTED.includes(code)
 
 function line({ disk, reasons }: Considered): string {
   const why = reasons.map(({ text }) => text).join('; ')

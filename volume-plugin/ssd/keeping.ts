@@ -1,3 +1,4 @@
+import { WIPING } from './claim.ts'
 import type { Claim, ClaimId } from './claim.ts'
 import { isVolumeClaim } from './claims.ts'
 import type { Claims } from './claims.ts'
@@ -73,8 +74,7 @@ export class Keeping {
     const more = this.#kept.get(claim.id) ?? 0
     if (keptMs + more >= keepMs) {
       this.#kept.delete(claim.id)
-      const state = { is: 'wiping', part: 'body', offset: 0, head: undefined } as const
-      await this.#resuming.resume(await this.#claims.become(claim, state))
+      await this.#resuming.resume(await this.#claims.become(claim, WIPING))
     } else if (more >= NOTED_EVERY_MS) {
       this.#kept.delete(claim.id)
       await this.#claims.become(claim, { ...claim.state, keptMs: keptMs + more })

@@ -28,8 +28,7 @@ export class LevelClaimBook implements ClaimBook {
     const claims = await this.#read(CLAIMS, text => this.#asAnswered(readClaim(text)))
     // Those of an earlier boot mean nothing, nor do those that cannot be read.
     const mounts = await this.#read(MOUNTS, text => tryRead(text) ?? { boot: '', ids: {} })
-    for (const claim of claims.values()) await this.#bearWitness(claim)
-    await this.#witness.refresh()
+    await this.#witness.addAll(Array.from(claims.values()).flatMap(testimonyOf))
     return {
       claims: [...claims.values()],
       mounts: new Map(
@@ -77,10 +76,9 @@ export class LevelClaimBook implements ClaimBook {
    *
    * @throws {OutcomeUnknown} the journal has the claim, but it must not be answered
    */
-  async #bearWitness({ id, volume, state }: Claim): Promise<void> {
-    if (!volume || (state.is !== 'ready' && state.is !== 'parked')) return
+  async #bearWitness(claim: Claim): Promise<void> {
     try {
-      await this.#witness.add(id, volume.name)
+      for (const [id, name] of testimonyOf(claim)) await this.#witness.add(id, name)
     } catch (cause) {
       const why = `Cannot write the list of volumes: ${(cause as Error).message}`
       throw new OutcomeUnknown(why, { cause })
@@ -112,4 +110,10 @@ function tryRead(text: string): ReturnType<typeof readCounts> | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Of a claim whose volume was answered. */
+function testimonyOf({ id, volume, state }: Claim): (readonly [string, string])[] {
+  const isAnswered = state.is === 'ready' || state.is === 'parked'
+  return volume && isAnswered ? [[id, volume.name]] : []
 }

@@ -3,6 +3,7 @@ import type { AdminRequest, Routes } from '../../shared/admin-server.ts'
 import { Refusal } from '../../shared/refusal.ts'
 import { requireVolumeName } from '../volume-name.ts'
 import { requireClaim } from './claims.ts'
+import { WIPING } from './claim.ts'
 import type { Claim } from './claim.ts'
 import { checkLabel } from './disk-labels.ts'
 import { keyOf } from './disk.ts'
@@ -81,8 +82,7 @@ async function wipeVolume(ssd: Ssd, { params }: AdminRequest): Promise<object> {
   const wiping = await ssd.locks.of(found, async () => {
     const claim = ssd.claims.get(found.id)
     if (claim?.state.is !== 'parked') throw notParked(found, 'wiped')
-    const state = { is: 'wiping', part: 'body', offset: 0, head: undefined } as const
-    return await ssd.claims.become(claim, state)
+    return await ssd.claims.become(claim, WIPING)
   })
   ssd.tendSoon()
   return { volume: await view(ssd, wiping) }

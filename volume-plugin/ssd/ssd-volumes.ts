@@ -6,6 +6,7 @@ import { isAnonymous } from '../volume-name.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Volume, Volumes } from '../volumes.ts'
 import type { Choosing } from './choosing.ts'
+import { WIPING } from './claim.ts'
 import type { ClaimedVolume, ClaimId } from './claim.ts'
 import type { Claims, VolumeClaim } from './claims.ts'
 import type { Locks } from './locks.ts'
@@ -34,6 +35,8 @@ export type SsdParts = {
   readonly boot: string
   /** Why no disk is claimed at all, if so. */
   readonly claimingOff: () => string | undefined
+  /** Lets whoever tends to claims look at them now. */
+  readonly tendSoon: () => void
 }
 
 /** Volumes that are each a whole disk of this host. */
@@ -83,11 +86,13 @@ export class SsdVolumes implements Volumes {
       try {
         const keepMs = claim.volume.options.retainMs ?? retainMs
         const since = new Date().toISOString()
-        await claims.become(claim, { is: 'parked', since, keepMs, keptMs: 0 })
+        const parked = { is: 'parked', since, keepMs, keptMs: 0 } as const
+        await claims.become(claim, keepMs === 0 ? WIPING : parked)
       } finally {
         await settled.hold?.release()
       }
     })
+    this.#parts.tendSoon()
   }
 
   async mount(name: VolumeName, id: string, caller: AbortSignal): Promise<string> {
@@ -124,11 +129,14 @@ export class SsdVolumes implements Volumes {
     return undefined
   }
 
-  list(): readonly Volume[] {
-    const { claims } = this.#parts
+  list(): readonly Pick<Volume, 'name' | 'mountpoint'>[] {
+    const { claims, mounting } = this.#parts
     const [lost] = claims.missing
     if (lost) throw new DropConnection(unknownText(lost.name))
-    return claims.allReady().map(claim => volumeOf(claim, this.#parts))
+    return claims.allReady().map(({ id, volume }) => ({
+      name: volume.name,
+      mountpoint: mounting.rootOf(id),
+    }))
   }
 
   /** @throws {Refusal} `volume-exists` where the name stands for something else */

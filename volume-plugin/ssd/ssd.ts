@@ -59,20 +59,14 @@ export async function startSsd(order: SsdOrder) {
   await mounting.begin(claims.allReady())
   // A disk that hangs must not hold up the volumes of the others.
   await within(orphans.begin(), LOOK_FIRST_MS)
-  const parts = { ...order, claims, locks, choosing, resuming, mounting, orphans, presence }
   const tend = async (): Promise<void> => {
     await presence.refresh()
     await keeping.tend(performance.now())
   }
-  return {
-    ...parts,
-    keeping,
-    discarding,
-    volumes: new SsdVolumes(parts),
-    tend,
-    /** What comes of it shows in the claims. */
-    tendSoon: (): void => void tend().catch(() => {}),
-  }
+  const tendSoon = (): void => void tend().catch(() => {})
+  const known = { claims, locks, choosing, resuming, mounting, orphans, presence }
+  const parts = { ...order, ...known, tendSoon }
+  return { ...parts, keeping, discarding, tend, volumes: new SsdVolumes(parts) }
 }
 
 /**

@@ -35,16 +35,18 @@ export class Witness {
   }
 
   async add(id: string, name: string): Promise<void> {
-    if (this.#volumes.get(id) !== name) await this.#change(volumes => volumes.set(id, name))
+    if (this.#volumes.get(id) !== name) await this.addAll([[id, name]])
+  }
+
+  /** Writes all files, also those that are missing. */
+  async addAll(names: Iterable<readonly [id: string, name: string]>): Promise<void> {
+    await this.#change(volumes => {
+      for (const [id, name] of names) volumes.set(id, name)
+    })
   }
 
   async remove(id: string): Promise<void> {
     if (this.#volumes.has(id)) await this.#change(volumes => volumes.delete(id))
-  }
-
-  /** Writes all files, also those that are missing. */
-  async refresh(): Promise<void> {
-    await this.#change(() => {})
   }
 
   async #change(change: (volumes: Map<string, string>) => unknown): Promise<void> {
