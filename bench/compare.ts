@@ -4,6 +4,7 @@ import type { Sample } from './load.ts'
 /** How a subject stands against the floor, in the middle of all rounds. */
 export type Ratios = {
   readonly floorMs: number
+  readonly floorP99Ms: number
   readonly p50: number
   readonly p99: number
   readonly throughput: number
@@ -32,6 +33,7 @@ export async function compare(
     median(rounds.map(({ floor: below, subject: above }) => of(above) / of(below)))
   return {
     floorMs: median(rounds.map(({ floor: { latencies } }) => median(latencies))),
+    floorP99Ms: median(rounds.map(({ floor: { latencies } }) => quantile(latencies, 0.99))),
     p50: ratio(({ latencies }) => median(latencies)),
     p99: ratio(({ latencies }) => quantile(latencies, 0.99)),
     throughput: ratio(perSecond),
