@@ -54,9 +54,7 @@ export function parseSubnet(text: string): Subnet {
 
 /** The text that Go's netip prints, so that the engine's words and ours compare equal. */
 export function formatAddress({ family, value }: Address): string {
-  return family === 4
-    ? Address4.fromBigInt(value).correctForm()
-    : Address6.fromBigInt(value).correctForm()
+  return family === 4 ? dotted(Number(value)) : Address6.fromBigInt(value).correctForm()
 }
 
 export function formatSubnet({ family, base, length }: Subnet): string {
@@ -101,6 +99,10 @@ export function contains(range: Range, { family, value }: Address): boolean {
 export function size({ first, last }: Range): bigint {
   return last - first + 1n
 }
+
+/** Each answer to the engine has one; the package would parse what it has written. */
+const dotted = (value: number): string =>
+  `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`
 
 function hostMask(family: Family, length: number): bigint {
   return (1n << BigInt(BITS[family] - length)) - 1n
