@@ -38,6 +38,7 @@ export class Keeping {
     this.#last = now
     for (const { id, state } of this.#claims.all()) {
       if (state.is === 'parked') this.#kept.set(id, (this.#kept.get(id) ?? 0) + passed)
+      else this.#kept.delete(id)
     }
     const ids = new Set([...this.#claims.unsure, ...this.#claims.all().map(({ id }) => id)])
     for (const id of ids) if (!this.#underWay.has(id)) this.#begin(id)
@@ -74,7 +75,8 @@ export class Keeping {
     const more = this.#kept.get(claim.id) ?? 0
     if (keptMs + more >= keepMs) {
       this.#kept.delete(claim.id)
-      await this.#resuming.resume(await this.#claims.become(claim, WIPING))
+      // Begun when claims are tended to next, under the lock of a claim without a name.
+      await this.#claims.become(claim, WIPING)
     } else if (more >= NOTED_EVERY_MS) {
       this.#kept.delete(claim.id)
       await this.#claims.become(claim, { ...claim.state, keptMs: keptMs + more })

@@ -30,9 +30,14 @@ export class LinuxDisks implements Disks {
   async list(): Promise<readonly Disk[]> {
     const { sysRoot = '/sys' } = this.#roots
     const names = await listOf(join(sysRoot, 'block'))
-    const shown = await Promise.all(names.map(name => readSysfsDisk(name, this.#roots)))
+    const shown = await Promise.all(names.map(name => this.#show(name)))
     const use = await readUse(this.#roots)
     return shown.filter(disk => disk !== undefined).map(disk => withUse(disk, use))
+  }
+
+  /** One that the kernel does not let us look at is not there, and so neither free nor a volume's. */
+  async #show(name: string): Promise<SysfsDisk | undefined> {
+    return await readSysfsDisk(name, this.#roots).catch(() => undefined)
   }
 
   async hold(disk: Disk): Promise<Hold | NotHeld> {

@@ -7,10 +7,12 @@ export class Locks {
   readonly #queue = new KeyedQueue()
 
   async named<T>(name: VolumeName, job: () => Promise<T>): Promise<T> {
-    return await this.#queue.run(name, job)
+    return await this.#queue.run(`volume ${name}`, job)
   }
 
-  async of<T>({ volume, key }: Claim, job: () => Promise<T>): Promise<T> {
-    return await this.#queue.run(volume?.name ?? key, job)
+  /** A claim that is being wiped, which may take hours, has no name any more. */
+  async of<T>({ id, volume, state }: Claim, job: () => Promise<T>): Promise<T> {
+    if (volume && state.is !== 'wiping') return await this.named(volume.name, job)
+    return await this.#queue.run(`claim ${id}`, job)
   }
 }

@@ -5,7 +5,7 @@ import { dataOf } from './claim-file.ts'
 import type { VolumeClaim } from './claims.ts'
 import type { Disk } from './disk.ts'
 import type { Disks, Hold } from './disks.ts'
-import { findDisk } from './finding.ts'
+import { findDisk, isThere } from './finding.ts'
 import { isOurs } from './looking.ts'
 import type { MountPoints } from './mount-points.ts'
 import { faultOf } from './recovery.ts'
@@ -91,7 +91,7 @@ export class Mounting {
 
   /** Unmounts what nobody has mounted. What is busy stays, for a later attempt. */
   async letGo({ id }: VolumeClaim): Promise<void> {
-    if (!this.#mounted.has(id) || Object.keys(this.countsOf(id)).length > 0) return
+    if (!this.#mounted.has(id) || this.#isCounted(id)) return
     if ((await this.#mountPoints.unmount(id)) !== 'busy') this.#mounted.delete(id)
   }
 
@@ -108,18 +108,32 @@ export class Mounting {
     }
     this.#mounted.delete(id)
     const disk = await findDisk(this.#disks, claim.key)
-    const hold = disk && (await this.#disks.hold(disk))
-    if (!disk || hold?.held) {
+    if (!disk) return await this.#settleWithout(claim)
+    const hold = await this.#disks.hold(disk)
+    if (hold.held) {
       await this.#count(id, {})
-      return { inUse: false, hold: hold?.held ? hold : undefined }
+      return { inUse: false, hold }
     }
-    if (Object.keys(this.countsOf(id)).length > 0) await this.#ensureMounted(claim)
-    return { inUse: true, why: hold?.why ?? 'its disk cannot be opened' }
+    if (this.#isCounted(id)) await this.#ensureMounted(claim)
+    return { inUse: true, why: hold.why }
+  }
+
+  /** A disk that cannot be asked: then the counts are all there is. */
+  async #settleWithout({ id, key }: VolumeClaim): Promise<Settled> {
+    if (await isThere(this.#disks, key)) {
+      return { inUse: true, why: 'there are two of its disk: see berth disks' }
+    }
+    if (!this.#isCounted(id)) return { inUse: false, hold: undefined }
+    return { inUse: true, why: 'containers have it mounted, and its disk is not there to be asked' }
+  }
+
+  #isCounted(id: ClaimId): boolean {
+    return Object.keys(this.countsOf(id)).length > 0
   }
 
   #isStarting(id: ClaimId): boolean {
     const answered = this.#answered.get(id)
-    if (answered === undefined || Object.keys(this.countsOf(id)).length === 0) return false
+    if (answered === undefined || !this.#isCounted(id)) return false
     return performance.now() - answered < STARTING_MS
   }
 

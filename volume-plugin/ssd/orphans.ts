@@ -1,4 +1,5 @@
 import { Refusal } from '../../shared/refusal.ts'
+import { volumeName } from '../volume-name.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Choosing } from './choosing.ts'
 import type { Claim, ClaimedVolume } from './claim.ts'
@@ -29,7 +30,7 @@ export class Orphans {
   readonly #claims: Claims
   readonly #locks: Locks
   readonly #peekAt: string
-  #found = new Map<DiskKey, Orphan>()
+  readonly #found = new Map<DiskKey, Orphan>()
   #isComplete = false
   #last: Promise<unknown> = Promise.resolve()
 
@@ -69,19 +70,29 @@ export class Orphans {
     await this.scan()
   }
 
-  /** Looks at every disk that could be taken. What cannot be read is nobody's orphan, and free to nobody. */
+  /**
+   * Looks at every disk that could be taken. What cannot be read is nobody's orphan, and free to nobody; but what was an
+   * orphan once exists, also where its disk cannot be looked at any more.
+   */
   async scan(): Promise<void> {
     await this.#oneAtATime(async () => {
-      const found = new Map<DiskKey, Orphan>()
       for (const { disk, reasons } of await this.#choosing.consider()) {
         const key = keyOf(disk.identity)
-        if (reasons.length > 0 || !key) continue
-        const orphan = await this.#lookAt(disk).catch(() => this.#found.get(key))
-        if (orphan) found.set(key, orphan)
+        if (key && reasons.length === 0) await this.#update(key, disk)
+        else if (key && this.#claims.ofDisk(key)) this.#found.delete(key)
       }
-      this.#found = found
       this.#isComplete = true
     })
+  }
+
+  async #update(key: DiskKey, disk: Disk): Promise<void> {
+    try {
+      const orphan = await this.#lookAt(disk)
+      if (orphan) this.#found.set(key, orphan)
+      else this.#found.delete(key)
+    } catch {
+      // As it was known.
+    }
   }
 
   /**
@@ -139,7 +150,7 @@ export class Orphans {
     const superblock = decodeSuperblock(await this.#disks.read(disk, 0, SUPERBLOCK_BYTES))
     const mark = decodeMark(await this.#disks.read(disk, MARK_AT, MARK_BYTES))
     if (superblock && mark?.fsUuid === superblock.uuid && !superblock.inProgress) {
-      return { disk, name: mark.volume }
+      return { disk, name: volumeName(mark.volume) }
     }
     if (superblock && LABEL.test(superblock.label) && !superblock.inProgress) {
       return { disk, name: (await this.#readOwn(disk)).volume.name }
@@ -156,6 +167,8 @@ export class Orphans {
 
   /** From the file on the disk, which is mounted for that without a write. */
   async #readOwn(disk: Disk): Promise<VolumeClaim> {
+    // Somebody may have been in it when it was to be left.
+    await this.#mounts.unmount(this.#peekAt)
     await this.#mounts.mount(disk, this.#peekAt, ['ro', 'norecovery'])
     try {
       const claim = await readClaimFile(this.#peekAt)

@@ -9,7 +9,7 @@ import { checkLabel } from './disk-labels.ts'
 import { keyOf } from './disk.ts'
 import type { Disk, DiskKey } from './disk.ts'
 import { diskViews, diskView } from './disk-views.ts'
-import { findDisk, findMeant } from './finding.ts'
+import { findMeant, isThere } from './finding.ts'
 import type { Ssd } from './ssd.ts'
 import { claimView } from './views.ts'
 
@@ -103,15 +103,18 @@ async function forget(ssd: Ssd, { params }: AdminRequest): Promise<object> {
     await claims.remove(lost.id)
     return lost
   }
-  const claim = named(ssd, params)
-  if (await findDisk(disks, claim.key)) {
-    throw new Refusal('volume-exists', 'Its disk is there: remove the volume, and wipe it')
-  }
-  if (Object.keys(ssd.mounting.countsOf(claim.id)).length > 0) {
-    throw new Refusal('volume-in-use', 'Containers have it mounted: stop them first')
-  }
-  await ssd.locks.of(claim, async () => await claims.remove(claim.id))
-  return { id: claim.id, name: claim.volume?.name ?? '' }
+  const found = named(ssd, params)
+  return await ssd.locks.of(found, async () => {
+    const claim = claims.get(found.id) ?? found
+    if (await isThere(disks, claim.key)) {
+      throw new Refusal('volume-exists', 'Its disk is there: remove the volume, and wipe it')
+    }
+    if (Object.keys(ssd.mounting.countsOf(claim.id)).length > 0) {
+      throw new Refusal('volume-in-use', 'Containers have it mounted: stop them first')
+    }
+    await claims.remove(claim.id)
+    return { id: claim.id, name: claim.volume?.name ?? '' }
+  })
 }
 
 const adoptOrder = v.object({ disk: v.string() })

@@ -1,5 +1,6 @@
 import { readdir, readFile, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { isSystemError } from '../../shared/system-error.ts'
 import type { Disk, DiskIdentity } from './disk.ts'
 
 /** Where the kernel shows itself; elsewhere in tests alone. */
@@ -10,6 +11,8 @@ export type Roots = {
 }
 
 const SECTOR = 512
+/** How drivers say that they have no such attribute, or the kernel that the disk went. */
+const ABSENT = ['ENOENT', 'ENOTDIR', 'ENODEV', 'ENXIO', 'EINVAL', 'EOPNOTSUPP', 'EISDIR']
 
 /** What sysfs alone tells of a disk. */
 export type SysfsDisk = Omit<Disk, 'links' | 'mountPoints' | 'isSwap'> & {
@@ -90,7 +93,7 @@ function isUnused(name: string, backingFile: string | undefined, size: number): 
 }
 
 async function partitionsOf(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const entries = await orAbsent(readdir(folder, { withFileTypes: true }), [])
   const names = entries.filter(each => each.isDirectory()).map(({ name }) => name)
   const numbers = await Promise.all(names.map(name => readText(join(folder, name, 'partition'))))
   return names.filter((_, index) => numbers[index] !== '').toSorted()
@@ -126,5 +129,15 @@ async function readText(file: string): Promise<string> {
 }
 
 async function readBytes(file: string): Promise<Buffer> {
-  return await readFile(file).catch(() => Buffer.alloc(0))
+  return await orAbsent(readFile(file), Buffer.alloc(0))
+}
+
+/** Any other error is thrown: of what is read in part, an identity is another one and an obstacle none. */
+async function orAbsent<T>(reading: Promise<T>, absent: T): Promise<T> {
+  try {
+    return await reading
+  } catch (error) {
+    if (ABSENT.some(code => isSystemError(error, code))) return absent
+    throw error
+  }
 }
