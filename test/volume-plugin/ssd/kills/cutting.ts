@@ -121,7 +121,7 @@ export async function writesOfMkfs(world: World, scenario: Scenario): Promise<nu
 function tracing({ disks }: World, more: readonly string[]): readonly string[] {
   const blank = disks.at(-1)?.node ?? ''
   const what = ['-e', 'trace=pwrite64', '-P', blank]
-  return ['strace', '-f', '-qq', '--seccomp-bpf', ...what, ...more]
+  return ['strace', '-f', '-qq', ...what, ...more]
 }
 
 type Cut = { readonly step?: KillAt | undefined } & Partial<PluginOptions>
