@@ -245,6 +245,8 @@ class Drawn {
     const { random, store, engines } = world
     if (world.isSetBack || store.isDown || engines.some(one => one.isForfeiting || one.isForgotten))
       return
+    // A set-back in the middle of a recovery, and an eviction before anybody noticed, is noticed by nobody.
+    if (gateOf(world)?.state === 'open') return
     const old = random.pick(this.#snapshots)
     const history = random.chance(0.5) ? store.history : `history-${(this.#histories += 1)}`
     const unaware = engines.filter(({ host }) => !knowsBetter(host, old, history))
