@@ -9,6 +9,7 @@ import { Random } from '../../../history/random.ts'
 import { pluginFolder, VolumePlugin } from '../../process.ts'
 import { CONTENTS } from './contents.ts'
 import { SIZE } from './state.ts'
+import type { Made } from './state.ts'
 import { USES, WITHOUT_PRIVILEGES } from './uses.ts'
 
 const ROUNDS = process.env['BERTH_SOAK'] === '1' ? 100 : 4
@@ -57,13 +58,13 @@ if (canUseDisks()) {
   )
 }
 
-async function makeOthers(t: Test): Promise<readonly LoopDisk[]> {
-  const made: LoopDisk[] = []
+async function makeOthers(t: Test): Promise<readonly Made[]> {
+  const made: Made[] = []
   for (const { make } of [...CONTENTS, ...USES]) made.push(...(await make(t)))
   return made
 }
 
-async function checksums(disks: readonly LoopDisk[]): Promise<readonly string[]> {
+async function checksums(disks: readonly Made[]): Promise<readonly string[]> {
   const sums: string[] = []
   for (const disk of disks) sums.push(`${disk.name} ${await disk.checksum()}`)
   return sums

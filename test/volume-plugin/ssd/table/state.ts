@@ -10,8 +10,11 @@ export type State = {
   readonly says: RegExp
   /** What an operator is shown of it, if it is something else. */
   readonly shows?: RegExp
-  readonly make: (t: Test) => Promise<readonly LoopDisk[]>
+  readonly make: (t: Test) => Promise<readonly Made[]>
 }
+
+/** The checksum is of all that nobody but Berth could have written. */
+export type Made = Pick<LoopDisk, 'name' | 'node' | 'checksum'>
 
 /** Little more than XFS needs. */
 export const SIZE = 320 * MIB

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, mkdir, open, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,7 +9,7 @@ import { until } from '../../../engine/lab/until.ts'
 import { keep, keepNamespace } from '../../process-kept.ts'
 import { pluginFolder, requireOk, VolumePlugin } from '../../process.ts'
 import { SIZE, state } from './state.ts'
-import type { State } from './state.ts'
+import type { Made, State } from './state.ts'
 
 /** Disks that somebody uses, or that are not as a disk should be; blank, where they can be. */
 export const USES: readonly State[] = [
@@ -18,7 +19,7 @@ export const USES: readonly State[] = [
   state('that is mounted where the plugin does not see it', /in use: /, mountElsewhere),
   state('that another process has opened exclusively', /in use: /, openExclusively),
   state('that another process has locked', /is locked by another process/, lock),
-  state('that is swapped to', /is swapped to/, swapOn),
+  { is: 'that is swapped to', says: /is swapped to/, make: makeSwap },
   state('that is read-only', /is read-only/, undefined, { readOnly: true }),
   state('that is too small', /XFS needs/, undefined, { size: 256 * MIB }),
   state('that the kernel calls rotational', /calls it rotational/, undefined, { rotational: true }),
@@ -31,6 +32,8 @@ export const USES: readonly State[] = [
     shows: /the volume theirs/,
   },
 ]
+
+const SWAP_BYTES = 40 * 1024
 
 /** For whom a node's permissions stand, also as root. */
 export const WITHOUT_PRIVILEGES = [
@@ -99,10 +102,21 @@ async function lock({ node }: LoopDisk, t: Test): Promise<void> {
   await until('a lock', 10_000, isLocked)
 }
 
-async function swapOn({ node }: LoopDisk, t: Test): Promise<void> {
-  await run('mkswap', [node])
-  await run('swapon', ['--priority', '0', node])
-  t.teardown(async () => void (await run('swapoff', [node])))
+/** Of the least size that there is, since the kernel writes to it as it likes. */
+async function makeSwap(t: Test): Promise<readonly Made[]> {
+  const disk = await LoopDisk.create(t, { size: SIZE })
+  await run('mkswap', [disk.node, String(SWAP_BYTES / 1024)])
+  await run('swapon', ['--priority', '0', disk.node])
+  t.teardown(async () => void (await run('swapoff', [disk.node])))
+  const { name, node } = disk
+  return [{ name, node, checksum: async () => await checksumOfRest(disk) }]
+}
+
+async function checksumOfRest(disk: LoopDisk): Promise<string> {
+  const hash = createHash('sha256').update(await disk.read(0, 4096))
+  await using file = await open(disk.file, 'r')
+  for await (const chunk of file.createReadStream({ start: SWAP_BYTES })) hash.update(chunk)
+  return hash.digest('hex')
 }
 
 /** The disk still says that it is as large as before. */
@@ -115,7 +129,7 @@ async function forbid({ node }: LoopDisk, t: Test): Promise<void> {
   t.teardown(async () => await chmod(node, 0o660))
 }
 
-async function makeTwice(t: Test): Promise<readonly LoopDisk[]> {
+async function makeTwice(t: Test): Promise<readonly Made[]> {
   const disk = await LoopDisk.create(t, { size: SIZE })
   return [disk, await LoopDisk.create(t, { file: disk.file })]
 }
