@@ -18,8 +18,8 @@ export type VolumePluginOptions = {
 export type Opened = { readonly ssd: Ssd; close(): Promise<void> }
 
 const TEND_EVERY_MS = 10_000
-/** The engine kills ten seconds after it asked. */
-const FINISH_WITHIN_MS = 8000
+/** For requests, and then for work that nobody waits for: the engine kills ten seconds after it asked. */
+const FINISH_WITHIN_MS = 4000
 
 /**
  * Listens first, opens its state afterwards: the engine disables a plugin that listens late.

@@ -52,18 +52,19 @@ export class Keeping {
 
   #begin(id: ClaimId): void {
     const claim = this.#claims.get(id)
-    const job = async () => await this.#tendTo(id)
+    const isWiping = claim?.state.is === 'wiping'
+    const job = async () => await this.#tendTo(id, isWiping)
     const work = (claim ? this.#locks.of(claim, job) : job())
       .catch(error => this.#resuming.note(id, error))
       .finally(() => this.#underWay.delete(id))
     this.#underWay.set(id, work)
   }
 
-  /** Under the claim's lock, so that it is read only now. */
-  async #tendTo(id: ClaimId): Promise<void> {
+  /** Under the claim's lock, so that it is read only now; one that is to be wiped by now has another lock. */
+  async #tendTo(id: ClaimId, isWiping: boolean): Promise<void> {
     await this.#claims.settle(id)
     const claim = this.#claims.get(id)
-    if (!claim) return
+    if (!claim || (claim.state.is === 'wiping' && !isWiping)) return
     if (claim.state.is === 'parked') await this.#age(claim)
     else if (claim.state.is !== 'ready') await this.#resuming.resume(claim)
     else if (isVolumeClaim(claim)) await this.#mounting.letGo(claim)

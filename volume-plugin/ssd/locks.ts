@@ -1,13 +1,18 @@
 import { KeyedQueue } from '../../shared/keyed-queue.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Claim } from './claim.ts'
+import type { DiskKey } from './disk.ts'
 
-/** One job at a time for each volume, and for each disk that is no volume's. */
+/** One job at a time for each volume, each wipe and each disk. */
 export class Locks {
   readonly #queue = new KeyedQueue()
 
   async named<T>(name: VolumeName, job: () => Promise<T>): Promise<T> {
     return await this.#queue.run(`volume ${name}`, job)
+  }
+
+  async disk<T>(key: DiskKey, job: () => Promise<T>): Promise<T> {
+    return await this.#queue.run(`disk ${key}`, job)
   }
 
   /** A claim that is being wiped, which may take hours, has no name any more. */

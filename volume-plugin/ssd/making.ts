@@ -5,7 +5,7 @@ import type { Claims, VolumeClaim } from './claims.ts'
 import type { Disk } from './disk.ts'
 import type { Hold } from './disks.ts'
 import { isOurs, markOf } from './looking.ts'
-import { encodeMark, MARK_AT } from './mark.ts'
+import { encodeMark, MARK_AT, MARK_BYTES } from './mark.ts'
 import type { MountPoints } from './mount-points.ts'
 import { decodeSuperblock, SUPERBLOCK_BYTES } from './superblock.ts'
 
@@ -36,6 +36,10 @@ export class Making {
     if (force) await hold.write(MARK_AT, encodeMark(markOf(id, volume)))
     const { fsUuid: uuid, options } = volume
     await hold.format({ uuid, label: labelOf(id), force, options: options.mkfs })
+    const mark = await hold.read(MARK_AT, MARK_BYTES)
+    if (!mark.equals(encodeMark(markOf(id, volume)))) {
+      throw new Refusal('disk-failed', `The mark of ${volume.name} is not on ${hold.disk.node}`)
+    }
     const made = decodeSuperblock(await hold.read(0, SUPERBLOCK_BYTES))
     if (!isOurs(made, claim) || made?.inProgress !== false) {
       throw new Refusal(
@@ -55,8 +59,8 @@ export class Making {
   }
 
   /** Unmounts what a process that died while it prepared the volume left: nobody else knows of it. */
-  async letGo({ id }: VolumeClaim): Promise<void> {
-    await this.#mountPoints.unmount(id)
+  async letGo(claim: VolumeClaim): Promise<void> {
+    await this.#unmount(claim)
   }
 
   /** Lets the disk go, since the kernel mounts none that is held. */
@@ -67,8 +71,14 @@ export class Making {
     try {
       await fill(at, claim)
     } finally {
-      await this.#mountPoints.unmount(claim.id)
+      await this.#unmount(claim)
     }
     return await this.#claims.become(claim, { is: 'ready' })
+  }
+
+  async #unmount({ id }: VolumeClaim): Promise<void> {
+    if ((await this.#mountPoints.unmount(id)) !== 'busy') return
+    const why = `A process on the host has a file open in ${this.#mountPoints.of(id)}`
+    throw Object.assign(new Error(why), { code: 'EBUSY' })
   }
 }

@@ -20,6 +20,9 @@ export type Settled =
 /** Between the answer to Mount and the start of the container nobody holds the volume yet. */
 const STARTING_MS = 30_000
 
+const WITHOUT_DISK =
+  'containers have it mounted, as far as is known, and its disk is not there to be asked: stop them; if there are none, disable and enable the plugin'
+
 /**
  * Mounts, counted for each id, since the engine uses one id several times (`docker cp` has that of the container). The
  * counts are not trusted: the engine loses ids, so whoever must know asks the kernel (`settle`).
@@ -124,7 +127,7 @@ export class Mounting {
       return { inUse: true, why: 'there are two of its disk: see berth disks' }
     }
     if (!this.#isCounted(id)) return { inUse: false, hold: undefined }
-    return { inUse: true, why: 'containers have it mounted, and its disk is not there to be asked' }
+    return { inUse: true, why: WITHOUT_DISK }
   }
 
   #isCounted(id: ClaimId): boolean {

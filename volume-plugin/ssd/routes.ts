@@ -65,7 +65,8 @@ async function view(ssd: Ssd, claim: Claim): Promise<object> {
 /** By the name, else by the claim, since a quarantined claim has no name any more. */
 function named({ claims }: Ssd, params: AdminRequest['params']): Claim {
   const name = requireVolumeName(params['name'] ?? '')
-  return claims.all().find(({ id }) => id === String(name)) ?? requireClaim(claims, name)
+  const claim = claims.named(name) ?? claims.all().find(({ id }) => id === String(name))
+  return claim ?? requireClaim(claims, name)
 }
 
 async function restore(ssd: Ssd, { params }: AdminRequest): Promise<object> {
@@ -132,8 +133,10 @@ async function label(ssd: Ssd, { params, body }: AdminRequest): Promise<object> 
   const key = requireKey(disk)
   const { set, remove } = read(labelOrder, body)
   for (const [name, value] of Object.entries(set)) checkLabel(name, value)
-  const kept = Object.entries(ssd.claims.labels(key)).filter(([name]) => !remove.includes(name))
-  await ssd.claims.setLabels(key, { ...Object.fromEntries(kept), ...set })
+  await ssd.locks.disk(key, async () => {
+    const kept = Object.entries(ssd.claims.labels(key)).filter(([name]) => !remove.includes(name))
+    await ssd.claims.setLabels(key, { ...Object.fromEntries(kept), ...set })
+  })
   return { disk: await diskView(ssd, disk) }
 }
 
