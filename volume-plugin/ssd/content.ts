@@ -1,7 +1,8 @@
 const MIB = 1024 * 1024
 /** Up to here a disk is read from end to end. */
 const ALL_UP_TO = 4096 * MIB
-const CHUNK = 4 * MIB
+/** Compared while nothing else runs. */
+export const LARGEST_PLACE = MIB
 const ENDS = 8 * MIB
 const STEPS_UP_TO = 64 * MIB
 const STEP = 64 * 1024
@@ -19,7 +20,7 @@ export async function findContent(
   from: number,
   read: Reader,
 ): Promise<number | undefined> {
-  const blank = Buffer.alloc(CHUNK)
+  const blank = Buffer.alloc(LARGEST_PLACE)
   for (const place of placesToLook(size, from)) {
     const found = await read(place)
     if (found.equals(blank.subarray(0, found.length))) continue
@@ -41,7 +42,8 @@ export function* placesToLook(size: number, from: number): Generator<Place> {
 }
 
 function* chunks(from: number, to: number): Generator<Place> {
-  for (let at = from; at < to; at += CHUNK) yield { at, length: Math.min(CHUNK, to - at) }
+  for (let at = from; at < to; at += LARGEST_PLACE)
+    yield { at, length: Math.min(LARGEST_PLACE, to - at) }
 }
 
 function* steps(): Generator<Place> {

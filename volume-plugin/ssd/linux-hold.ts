@@ -4,7 +4,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { Refusal } from '../../shared/refusal.ts'
 import { command, words } from '../command.ts'
 import type { Ended } from '../command.ts'
-import { findContent } from './content.ts'
+import { findContent, LARGEST_PLACE } from './content.ts'
 import type { Disk } from './disk.ts'
 import type { Format, Hold } from './disks.ts'
 import type { Lane } from './lane.ts'
@@ -66,7 +66,7 @@ export class LinuxHold implements Hold {
   async content(from = 0): Promise<number | undefined> {
     const { size } = this.disk.identity
     const end = Date.now() + LOOK_MS + size / SLOWEST_BYTES_PER_MS
-    const buffer = Buffer.alloc(4 * MIB)
+    const buffer = Buffer.alloc(LARGEST_PLACE)
     return await findContent(size, from, async ({ at, length }) => {
       if (Date.now() > end) {
         throw new Error(`${this.disk.node} is too slow to be looked through: at byte ${at} by now`)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findContent, placesToLook } from '../../../volume-plugin/ssd/content.ts'
+import { findContent, LARGEST_PLACE, placesToLook } from '../../../volume-plugin/ssd/content.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -43,7 +43,7 @@ await t.test('nothing before where the look starts is read', t => {
   for (const from of [MIB + 4096, 2 * MIB, 65 * MIB, 500 * GIB + 123, TIB - MIB]) {
     const places = [...placesToLook(TIB, from)]
     t.ok(places.every(({ at, length }) => at >= from && length > 0))
-    t.equal(places.at(-1)?.at ?? 0, Math.max(from, TIB - 4 * MIB))
+    t.equal(places.at(-1)?.at ?? 0, Math.max(from, TIB - LARGEST_PLACE))
   }
   t.end()
 })
