@@ -70,7 +70,7 @@ const COMMANDS = [
 /** Packages that are as pure: address parsing, the decoder of records and of the wire, and what Node computes. */
 const PURE_PACKAGES = ['ip-address', '@badrap/valita', 'node:crypto', 'node:path', 'node:zlib']
 /** What pure packages, and the language, have that is not. */
-const IMPURE_CALL = /\b(?:random\w*|Date\.now|new Date|performance|process)\(?[.(]/
+const IMPURE_CALL = /\b(?:(?:random\w*|Date\.now|performance|process)\(?[.(]|new Date\(\))/
 
 type Import = {
   readonly from: string

@@ -17,7 +17,7 @@ export type VolumePluginOptions = {
 
 export type Opened = { readonly ssd: Ssd; close(): Promise<void> }
 
-const TEND_EVERY_MS = 10_000
+const TEND_EVERY_MS = 5000
 /** For requests, and then for work that nobody waits for: the engine kills ten seconds after it asked. */
 const FINISH_WITHIN_MS = 4000
 

@@ -16,6 +16,9 @@ const name = v.string().chain(text => {
   return valid === undefined ? v.err(`"${text}" is not a name for a volume`) : v.ok(valid)
 })
 
+/** Of a host, for people. */
+const LONGEST_NAME = 256
+
 const step = v.object({
   is: v.union(
     v.literal('intent'),
@@ -44,10 +47,14 @@ const quarantined = v.object({ is: v.literal('quarantined'), reason: v.string() 
 
 /** The engine forgets a volume whose time it cannot read. */
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/
-const time = v
-  .string()
-  .assert(text => RFC_3339.test(text) && !Number.isNaN(Date.parse(text)), 'not a time')
-const short = v.string().assert(text => text.length <= 256, 'longer than 256')
+const time = v.string().assert(text => RFC_3339.test(text) && isReal(text), 'not a time')
+const short = v.string().map(text => text.slice(0, LONGEST_NAME))
+
+/** The thirtieth of February would be taken for a day in March. */
+function isReal(time: string): boolean {
+  const ms = Date.parse(time)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 19) === time.slice(0, 19)
+}
 
 const volume = v.object({
   name,

@@ -33,7 +33,7 @@ export class Claims {
     return this.#byId.get(id)
   }
 
-  /** One in quarantine does not keep the disk from being adopted, and so may stand beside another. */
+  /** Of two claims of one disk, the one that is not in quarantine, which keeps no disk from being adopted. */
   ofDisk(key: DiskKey): Claim | undefined {
     const claims = this.all().filter(claim => claim.key === key)
     return claims.find(({ state }) => state.is !== 'quarantined') ?? claims[0]
@@ -64,8 +64,12 @@ export class Claims {
 
   /** In the journal first. */
   async put<C extends Claim>(claim: C): Promise<C> {
-    this.#unsure.add(claim.id)
-    await this.#book.put(claim)
+    try {
+      await this.#book.put(claim)
+    } catch (error) {
+      this.#unsure.add(claim.id)
+      throw error
+    }
     this.#unsure.delete(claim.id)
     this.#byId.set(claim.id, claim)
     this.#index()

@@ -6,6 +6,7 @@ import type { Claim, ClaimId } from './claim.ts'
 import type { Claims } from './claims.ts'
 import type { Disk, DiskKey } from './disk.ts'
 import type { Disks } from './disks.ts'
+import type { Locks } from './locks.ts'
 import { hashStart } from './looking.ts'
 
 /** What is no obstacle to a wipe: it is what the wipe is for. */
@@ -17,17 +18,23 @@ const WIPED: readonly string[] = ['partitions', 'claimed']
  */
 export class Discarding {
   readonly #disks: Disks
+  readonly #locks: Locks
   readonly #claims: Claims
   readonly #choosing: Choosing
 
-  constructor(disks: Disks, claims: Claims, choosing: Choosing) {
+  constructor(disks: Disks, claims: Claims, choosing: Choosing, locks: Locks) {
     this.#disks = disks
+    this.#locks = locks
     this.#claims = claims
     this.#choosing = choosing
   }
 
   /** Writes it down; the wipe itself is done by whoever tends to claims. */
   async begin(disk: Disk, key: DiskKey, typed: string): Promise<void> {
+    await this.#locks.disk(key, async () => await this.#begin(disk, key, typed))
+  }
+
+  async #begin(disk: Disk, key: DiskKey, typed: string): Promise<void> {
     const { wwid, serial } = disk.identity
     const expected = serial || wwid
     if (typed !== expected && typed !== disk.backingFile) {

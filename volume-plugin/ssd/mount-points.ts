@@ -7,6 +7,9 @@ import type { VolumeClaim } from './claims.ts'
 import type { Disk } from './disk.ts'
 import type { Mounted, Mounts } from './mounts.ts'
 
+/** mount(8) where XFS finds that its metadata make no sense (EUCLEAN). */
+const DAMAGED = 'Structure needs cleaning'
+
 /** The folders on which claims are mounted, named by claim and never by volume, below the one that the engine shows to containers. */
 export class MountPoints {
   readonly #root: string
@@ -57,7 +60,7 @@ export class MountPoints {
   /**
    * Whether the file system on the disk was once filled for the claim, looked at without a write: it may hold data.
    *
-   * @throws {Error} where it cannot be told
+   * @throws {Refusal} `not-mounted`, where it cannot be told
    */
   async isFilled(claim: VolumeClaim, disk: Disk): Promise<boolean> {
     const at = this.of(claim.id)
@@ -65,7 +68,7 @@ export class MountPoints {
       await this.#mounts.mount(disk, at, ['ro', 'norecovery'])
     } catch (error) {
       // It was never whole: the disk lost writes of mkfs.
-      if (error instanceof Refusal) return false
+      if (error instanceof Refusal && error.message.includes(DAMAGED)) return false
       throw error
     }
     try {

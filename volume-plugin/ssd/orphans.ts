@@ -101,7 +101,8 @@ export class Orphans {
    * @throws {Refusal} where there is none, or its name or its claim is taken
    */
   async adopt(disk: Disk, key: DiskKey): Promise<VolumeClaim> {
-    return await this.#oneAtATime(async () => await this.#adopt(disk, key))
+    const adopt = async () => await this.#adopt(disk, key)
+    return await this.#oneAtATime(async () => await this.#locks.disk(key, adopt))
   }
 
   async #adopt(disk: Disk, key: DiskKey): Promise<VolumeClaim> {

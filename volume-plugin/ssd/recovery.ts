@@ -92,8 +92,10 @@ function ofIntent(shown: Shown): Decision {
 }
 
 function ofWiping(part: 'body' | 'head', shown: Shown): Decision {
-  const { isOurs, mark, isSeenHead, isBodyBlank, isHeadBlank } = shown
-  const isProved = isOurs || mark === 'ours' || isSeenHead || isHeadBlank
+  const { isOurs, mark, signatures, isSeenHead, isBodyBlank, isHeadBlank } = shown
+  // A file system that somebody made since leaves the mark where it is.
+  const isMarkedAlone = mark === 'ours' && signatures.length === 0
+  const isProved = isOurs || isMarkedAlone || isSeenHead || isHeadBlank
   if (isProved && (part === 'body' || isBodyBlank)) return { do: 'wipe' }
   return strange('the disk was being wiped', shown)
 }

@@ -58,6 +58,7 @@ export class Resuming {
     const disk = await findDisk(this.#disks, claim.key)
     if (!disk) throw new Error('its disk is not there, or there are two of it')
     const known = isVolumeClaim(claim) ? await this.#lookInside(claim, disk) : claim
+    if (known.state.is === 'quarantined') return
     const hold = await this.#disks.hold(disk)
     if (!hold.held) throw new Error(hold.why)
     try {
@@ -74,8 +75,14 @@ export class Resuming {
     await this.#making.letGo(claim)
     if (is === 'formatted') return claim
     const superblock = decodeSuperblock(await this.#disks.read(disk, 0, SUPERBLOCK_BYTES))
-    const isWhole = isOurs(superblock, claim) && superblock?.inProgress === false
-    return isWhole ? await this.#making.believeDisk(claim, disk) : claim
+    if (!isOurs(superblock, claim) || superblock?.inProgress !== false) return claim
+    try {
+      return await this.#making.believeDisk(claim, disk)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      const reason = `it may hold data, and cannot be looked into: ${error.message}`
+      return await this.#claims.become(claim, { is: 'quarantined', reason })
+    }
   }
 
   /** The claim's steps to the end, under a hold; on a disk that fails, the claim is put in quarantine. */

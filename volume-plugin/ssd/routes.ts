@@ -65,8 +65,12 @@ async function view(ssd: Ssd, claim: Claim): Promise<object> {
 /** By the name, else by the claim, since a quarantined claim has no name any more. */
 function named({ claims }: Ssd, params: AdminRequest['params']): Claim {
   const name = requireVolumeName(params['name'] ?? '')
-  const claim = claims.named(name) ?? claims.all().find(({ id }) => id === String(name))
-  return claim ?? requireClaim(claims, name)
+  const byId = claims.all().find(({ id }) => id === String(name))
+  const byName = claims.named(name)
+  if (byId && byName && byId !== byName) {
+    throw new Refusal('bad-request', `${name} is a volume's name and the id of another one's claim`)
+  }
+  return byId ?? byName ?? requireClaim(claims, name)
 }
 
 async function restore(ssd: Ssd, { params }: AdminRequest): Promise<object> {

@@ -54,7 +54,7 @@ export async function startSsd(order: SsdOrder) {
   const orphans = new Orphans({ ...order, choosing, claims, locks })
   const presence = new Presence(disks)
   const keeping = new Keeping(claims, mounting, resuming, locks, performance.now())
-  const discarding = new Discarding(disks, claims, choosing)
+  const discarding = new Discarding(disks, claims, choosing, locks)
   await presence.refresh()
   await mounting.begin(claims.allReady())
   // A disk that hangs must not hold up the volumes of the others.

@@ -92,6 +92,7 @@ const TABLE: readonly [string, ClaimState, Shown, object][] = [
     { do: 'wipe' },
   ],
   ['but not over what came there since', body, FOREIGN, QUARANTINE],
+  ['nor where the mark is left beside it', body, { ...FOREIGN, mark: 'ours' }, QUARANTINE],
   ['not even over nothing', body, BLANK, QUARANTINE],
   ['the head goes once the body is blank', head, { ...MADE, isBodyBlank: true }, { do: 'wipe' }],
   [
