@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { endAndCheck, judge, takeAllFree } from './judge.ts'
 import type { Plugin, PluginOptions } from './plugin.ts'
-import { createKept } from './scenarios.ts'
+import { createKept, Refused } from './scenarios.ts'
 import type { Scenario } from './scenarios.ts'
 import type { KillAt } from './steps.ts'
 import type { World } from './world.ts'
@@ -21,7 +21,7 @@ const SOON = { TEND_MS: '1000' }
 export async function prepare(world: World, { before, isForgotten }: Scenario): Promise<void> {
   await answered(world, createKept)
   if (isForgotten) await world.save('earlier')
-  await answered(world, before)
+  await answered(world, async plugin => await before(plugin, world))
   if (isForgotten) await world.restoreState('earlier')
   await world.save(SAVED)
 }
@@ -59,9 +59,10 @@ export async function cutOff(
   step: KillAt,
   settings: Settings = {},
 ): Promise<readonly string[]> {
-  const isAnswered = await cut(world, scenario, { step, settings })
-  if (isAnswered && !scenario.isMixed) return ['the step was never reached']
-  return await judgeRestarted(world, scenario, settings, isAnswered)
+  const end = await cut(world, scenario, { step, settings })
+  const isReached = end === 'cut' || (end === 'answered' && scenario.isMixed)
+  if (!isReached) return [`the step was never reached: ${end}`]
+  return await judgeRestarted(world, scenario, settings, end === 'answered')
 }
 
 /** The world as a plugin that was killed at this step left it, and what the next one does at its start. */
@@ -84,7 +85,7 @@ export async function cutOffRestart(
   { call, when }: KillAt,
 ): Promise<readonly string[]> {
   await world.restore(CUT)
-  const plugin = world.launch({ settings: { KILL_AT: `${call}:${when}` } })
+  const plugin = world.launch({ settings: { ...scenario.settings, KILL_AT: `${call}:${when}` } })
   if ((await plugin.ended()) !== 'SIGKILL') return ['the step was never reached']
   return await judgeRestarted(world, scenario, {}, false)
 }
@@ -101,8 +102,17 @@ export async function cutOffMkfs(
   step: KillAt | undefined,
 ): Promise<readonly string[]> {
   const through = tracing(world, ['-e', `inject=pwrite64:signal=KILL:when=${write}`])
-  const isAnswered = await cut(world, scenario, { step, through })
-  if (isAnswered) return ['the write was never reached']
+  const end = await cut(world, scenario, { step, through })
+  if (end === 'answered') return ['the write was never reached']
+  return await judgeRestarted(world, scenario, {}, false)
+}
+
+/** As `cutOff`, of a plugin that is killed while its mkfs runs, which goes on alone, and slowly. */
+export async function cutOffFromMkfs(world: World, scenario: Scenario): Promise<readonly string[]> {
+  const through = tracing(world, ['-e', 'inject=pwrite64:delay_enter=20000:when=2+'])
+  const step = { call: 'hold.format', when: 'during' } as const
+  const end = await cut(world, scenario, { step, through })
+  if (end !== 'cut') return [`mkfs was too fast: ${end}`]
   return await judgeRestarted(world, scenario, {}, false)
 }
 
@@ -124,19 +134,20 @@ function tracing({ disks }: World, more: readonly string[]): readonly string[] {
   return ['strace', '-f', '-qq', ...what, ...more]
 }
 
+type End = 'answered' | 'refused' | 'cut'
 type Cut = { readonly step?: KillAt | undefined } & Partial<PluginOptions>
 
-/** @returns whether it was answered all the same */
-async function cut(world: World, scenario: Scenario, { step, ...options }: Cut): Promise<boolean> {
+/** Whether it is killed at that step, or else once there is an answer. */
+async function cut(world: World, scenario: Scenario, { step, ...options }: Cut): Promise<End> {
   const plugin = await begin(world, scenario, options)
   if (step) await plugin.arm(step)
-  const isAnswered = await scenario.act(plugin, world).then(
-    () => true,
-    () => false,
+  const end = await scenario.act(plugin, world).then(
+    () => 'answered' as const,
+    (error: unknown) => (error instanceof Refused ? 'refused' : 'cut'),
   )
-  if (isAnswered || !step) await plugin.kill()
+  if (end !== 'cut') await plugin.kill()
   await plugin.ended()
-  return isAnswered
+  return end
 }
 
 /** After a restart, after the call was made once more, and after all that is free was taken. */
@@ -146,7 +157,7 @@ async function judgeRestarted(
   settings: Settings,
   isAnswered: boolean,
 ): Promise<readonly string[]> {
-  const plugin = await world.start({ settings: { ...SOON, ...settings } })
+  const plugin = await world.start({ settings: { ...SOON, ...scenario.settings, ...settings } })
   try {
     const found = [...(await judge(world, plugin, isAnswered ? scenario.done : scenario.cut))]
     await scenario.act(plugin, world).catch((error: Error) => {
@@ -163,11 +174,11 @@ async function judgeRestarted(
 
 async function begin(
   world: World,
-  { live }: Scenario,
+  { live, settings }: Scenario,
   options: Partial<PluginOptions>,
 ): Promise<Plugin> {
   await world.restore(SAVED)
-  const plugin = await world.start(options)
+  const plugin = await world.start({ ...options, settings: { ...settings, ...options.settings } })
   await live?.(plugin)
   return plugin
 }

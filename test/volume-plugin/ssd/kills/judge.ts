@@ -21,6 +21,8 @@ export type Expected = {
   readonly mounted?: readonly string[]
   /** By nobody. */
   readonly unmounted?: readonly string[]
+  /** Whether the last disk may still have what an operator gave up. */
+  readonly isUsed?: true
 }
 
 const SETTLED_WITHIN_MS = 20_000
@@ -49,6 +51,7 @@ const disks = v.object({
 })
 const mounted = v.object({ Mountpoint: v.string() })
 type Claimed = v.Infer<typeof volumes>['volumes'][number]
+type Shown = v.Infer<typeof disks>['disks'][number]
 
 /** What is wrong with what a running plugin has, once it has tended to it; empty where all is well. */
 export async function judge(
@@ -82,7 +85,7 @@ async function freeDisks(plugin: Plugin): Promise<number> {
 /**
  * Ends the plugin, and unmounts all.
  *
- * @returns what is wrong with the file systems of volumes
+ * @returns what is wrong with the file systems of volumes, and with somebody else's disk
  */
 export async function endAndCheck(world: World, plugin: Plugin): Promise<readonly string[]> {
   const claims = await readClaims(plugin)
@@ -90,7 +93,8 @@ export async function endAndCheck(world: World, plugin: Plugin): Promise<readonl
   const files = claims
     .filter(({ state }) => state === 'ready' || state === 'parked')
     .map(({ disk }) => disk.serial.replace('loop:', ''))
-  return await world.unmountAndCheck(files)
+  const damage = await world.unmountAndCheck(files)
+  return (await world.isForeignUntouched()) ? damage : [...damage, "somebody's disk was written"]
 }
 
 export async function countClaims(plugin: Plugin): Promise<number> {
@@ -132,14 +136,15 @@ async function readDisks(plugin: Plugin) {
 async function faultsOfDisks(
   world: World,
   plugin: Plugin,
-  { volumes }: Expected,
+  { volumes, isUsed }: Expected,
 ): Promise<readonly string[]> {
   const shown = await readDisks(plugin)
   const ours = world.disks.flatMap(disk => shown.filter(({ node }) => node === disk.node))
-  const isLost = (name = '') => volumes[name]?.is === 'lost'
-  const nobodys = ours.filter(({ state, volume }) => {
-    return state === 'orphan' ? !isLost(volume?.name) : !['free', 'claimed'].includes(state)
-  })
+  const isSomebodys = ({ node, state, volume }: Shown) =>
+    ['free', 'claimed'].includes(state) ||
+    (state === 'orphan' && volumes[volume?.name ?? '']?.is === 'lost') ||
+    (isUsed && state === 'used' && node === world.disks.at(-1)?.node)
+  const nobodys = ours.filter(disk => !isSomebodys(disk))
   const foreign = shown.find(({ node }) => node === world.foreign.node)
   return [
     ...(ours.length === world.disks.length ? [] : ['a disk is not shown']),
@@ -148,7 +153,6 @@ async function faultsOfDisks(
         `${node} is nobody's: ${state}, ${reasons.map(({ text }) => text).join('; ')}`,
     ),
     ...(foreign?.state === 'used' ? [] : [`somebody's disk is ${foreign?.state}`]),
-    ...((await world.isForeignUntouched()) ? [] : ["somebody's disk was written"]),
   ]
 }
 

@@ -1,9 +1,10 @@
 import './own-mounts.ts'
 import { randomInt } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { t as file } from 'tap'
-import { canUseDisks } from '../../../disks/requirements.ts'
+import { canUseDisks, whyNoDisks } from '../../../disks/requirements.ts'
 import { Random } from '../../../history/random.ts'
-import { cutOffMkfs, prepare, writesOfMkfs } from './cutting.ts'
+import { cutOffFromMkfs, cutOffMkfs, prepare, writesOfMkfs } from './cutting.ts'
 import { scenarioOf } from './scenarios.ts'
 import { World } from './world.ts'
 
@@ -14,7 +15,9 @@ const FEW = 4
 
 file.setTimeout(3_600_000)
 
-if (canUseDisks()) {
+const noStrace = existsSync('/usr/bin/strace') ? undefined : 'killing mkfs needs strace'
+
+if (canUseDisks(whyNoDisks() ?? noStrace)) {
   await file.test(`mkfs killed at any of its writes costs nothing (SEED=${SEED})`, async t => {
     const create = scenarioOf('Create')
     const world = await World.create(t, 2)
@@ -30,5 +33,12 @@ if (canUseDisks()) {
       const faults = await cutOffMkfs(world, create, write, isAlone ? undefined : format)
       t.strictSame(faults, [], `write ${write}, ${isAlone ? 'alone' : 'and the plugin with it'}`)
     }
+  })
+
+  await file.test('a mkfs that outlives the plugin is waited for', async t => {
+    const create = scenarioOf('Create')
+    const world = await World.create(t, 2)
+    await prepare(world, create)
+    t.strictSame(await cutOffFromMkfs(world, create), [])
   })
 }

@@ -10,7 +10,7 @@ import { PowerWorld } from './power-world.ts'
 const SOAK = process.env['BERTH_SOAK'] !== undefined
 const SEED = Number(process.env['SEED'] ?? randomInt(2 ** 30))
 const HISTORIES = SOAK ? 40 : 2
-const CUTS = SOAK ? 20 : 8
+const CUTS = SOAK ? 20 : 12
 /** On a slow machine a history ends earlier. */
 const LASTS_MS = SOAK ? 600_000 : 60_000
 

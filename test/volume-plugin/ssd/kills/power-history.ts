@@ -6,7 +6,7 @@ import { countClaims, endAndCheck, isThere, judge } from './judge.ts'
 import type { Fate } from './judge.ts'
 import type { Plugin } from './plugin.ts'
 import type { PowerWorld } from './power-world.ts'
-import { create, mount, ok, unmount, wipe } from './scenarios.ts'
+import { create, mount, ok, Refused, unmount, wipe } from './scenarios.ts'
 
 /** Of calls; a cut at a later one than the last comes when all were answered. */
 const MOST_CALLS = 34
@@ -14,8 +14,10 @@ const LONGEST_MS = 1500
 const NAMES = ['a', 'b', 'c', 'd', 'e']
 
 type Known = Fate & {
-  /** Its data is kept: it was removed, and not wiped. */
+  /** Removed, and not known to be wiped. */
   readonly isParked?: boolean
+  /** Its wipe was asked for. */
+  readonly isDoomed?: boolean
 }
 
 type Act = { readonly what: string; readonly act: () => Promise<void> }
@@ -51,9 +53,11 @@ export class PowerHistory {
       const last = await this.#draw(plugin)
       const ms = await this.#armed(plugin)
       underWay = this.#do(last)
-      const late = ms === undefined ? [] : [sleep(ms)]
-      await Promise.race([underWay.catch(() => {}), ...late])
-      return []
+      const refused = underWay.then(
+        () => [],
+        (error: unknown) => (error instanceof Refused ? [error.message, plugin.story] : []),
+      )
+      return await Promise.race([refused, ...(ms === undefined ? [] : [sleep(ms, [])])])
     } catch (error) {
       return [(error as Error).message, plugin.story]
     } finally {
@@ -117,15 +121,18 @@ export class PowerHistory {
     const unused = NAMES.find(name => !this.#known.has(name))
     const isFree = (await countClaims(plugin)) < this.#host.world.disks.length
     const free = unused && isFree ? [unused] : []
-    const there = [...this.#known].filter(([, { is }]) => is === 'there').map(([name]) => name)
-    const parked = [...this.#known].filter(([, { isParked }]) => isParked).map(([name]) => name)
+    const those = (which: (known: Known) => boolean | undefined) =>
+      [...this.#known].filter(([, known]) => which(known)).map(([name]) => name)
+    const there = those(({ is }) => is === 'there')
+    const parked = those(({ isParked }) => isParked)
+    const kept = those(({ isParked, isDoomed }) => isParked && !isDoomed)
     const each = (names: readonly string[], what: string, act: (name: string) => Promise<void>) =>
       names.map(name => ({ what: `${what} ${name}`, act: () => act(name) }))
     return this.#random.pick([
       ...each([...free, ...free, ...free], 'create', name => this.#create(plugin, name)),
       ...each(there, 'write', name => this.#write(plugin, name)),
       ...each(there, 'remove', name => this.#remove(plugin, name)),
-      ...each(parked, 'restore', name => this.#restore(plugin, name)),
+      ...each(kept, 'restore', name => this.#restore(plugin, name)),
       ...each(parked, 'wipe', name => this.#wipe(plugin, name)),
     ])
   }
@@ -160,8 +167,8 @@ export class PowerHistory {
     this.#known.set(name, { is: 'there', texts })
   }
 
-  /** It may be asked for again, and is gone in any case. */
   async #wipe(plugin: Plugin, name: string): Promise<void> {
+    this.#known.set(name, { is: 'gone', texts: [], isParked: true, isDoomed: true })
     await wipe(plugin, name)
     this.#known.delete(name)
   }

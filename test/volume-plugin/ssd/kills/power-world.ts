@@ -59,7 +59,7 @@ export class PowerWorld {
   }
 
   /**
-   * Of what no disk was told to flush, about half is lost, drawn; then the host boots.
+   * Of what no disk was told to flush, all is lost, or about half of it, as drawn; then the host boots.
    *
    * @param underWay what else uses the disks: it fails now
    */
@@ -67,7 +67,7 @@ export class PowerWorld {
     // All at once: nothing sees one disk without power and another with it.
     plugin.signal('SIGSTOP')
     const all = [this.#state, ...this.#disks]
-    const seeds = all.map(() => random.between(1, 2 ** 30))
+    const seeds = all.map(() => (random.chance(0.2) ? undefined : random.between(1, 2 ** 30)))
     await Promise.all(all.map((disk, i) => disk.crash(seeds[i])))
     await plugin.kill()
     await underWay?.catch(() => {})

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { run } from '../../../engine/lab/run.ts'
 import { isThere } from './judge.ts'
 import type { Expected, Fate } from './judge.ts'
 import type { Answer, Plugin } from './plugin.ts'
@@ -9,9 +10,11 @@ import type { World } from './world.ts'
 export type Scenario = {
   readonly name: string
   /** Answered before; the plugin is ended afterwards, and the world saved. */
-  readonly before: (plugin: Plugin) => Promise<unknown>
+  readonly before: (plugin: Plugin, world: World) => Promise<unknown>
   /** Whether all state since then was lost. */
   readonly isForgotten?: true
+  /** Of the plugin that is killed, and of the next one. */
+  readonly settings?: Readonly<Record<string, string>>
   /** Answered by the very process that is killed. */
   readonly live?: (plugin: Plugin) => Promise<unknown>
   readonly act: (plugin: Plugin, world: World) => Promise<unknown>
@@ -61,6 +64,17 @@ export const SCENARIOS: readonly Scenario[] = [
     done: having({ a: GONE }),
   },
   {
+    name: 'Remove where nothing is kept',
+    before: async plugin => await createAndFill(plugin, 'a'),
+    settings: { RETAIN: '0', TEND_MS: '500' },
+    act: async plugin => {
+      await ok(plugin.call('Remove', { Name: 'a' }))
+      await untilGone(plugin, 'a')
+    },
+    cut: having({ a: either('a') }),
+    done: having({ a: GONE }),
+  },
+  {
     name: 'a wipe',
     before: async plugin => {
       await createAndFill(plugin, 'a')
@@ -69,6 +83,20 @@ export const SCENARIOS: readonly Scenario[] = [
     act: async plugin => await wipe(plugin, 'a'),
     cut: having({ a: GONE }),
     done: having({ a: GONE }),
+  },
+  {
+    name: "a wipe of somebody's disk, by an operator's word",
+    before: async (_, { disks }) => {
+      await run('mkfs.ext4', ['-q', '-F', disks.at(-1)?.node ?? ''])
+    },
+    act: async (plugin, { disks }) => {
+      const { name, file } = disks.at(-1) ?? { name: '', file: '' }
+      const order = { confirm: `loop:${file}` }
+      await ok(plugin.operate('POST', `/v1/disks/${name}/wipe`, order))
+      await untilGone(plugin, '')
+    },
+    cut: { ...having({}), isUsed: true },
+    done: having({}),
   },
   {
     name: 'Mount',
@@ -153,18 +181,34 @@ export async function unmount(plugin: Plugin, Name: string, ID: string): Promise
 
 /** Until nothing of it is left: the operator's call is answered earlier. */
 export async function wipe(plugin: Plugin, name: string): Promise<void> {
-  const claims = async () => JSON.stringify((await plugin.operate('GET', '/v1/volumes')).body)
-  const isListed = async () => (await claims()).includes(`"name":"${name}"`)
-  if (!(await isListed())) return
+  if (!(await claims(plugin)).includes(named(name))) return
   const { status } = await plugin.operate('POST', `/v1/volumes/${name}/wipe`)
   // Where it was begun already, the volume has no name any more.
-  if (status !== 200 && !(await claims()).includes('"wiping"')) throw new Error('It is not wiped')
-  while (await isListed()) await sleep(20)
+  if (status !== 200 && !(await claims(plugin)).includes('"wiping"')) {
+    throw new Refused(`${name} is not wiped`)
+  }
+  await untilGone(plugin, name)
 }
 
-/** @throws {Error} for any answer but a good one */
+/** Until its disk is free; of no name, a disk that was nobody's. */
+async function untilGone(plugin: Plugin, name: string): Promise<void> {
+  while ((await claims(plugin)).includes(named(name))) await sleep(20)
+}
+
+const named = (name: string): string => `"name":"${name}"`
+
+async function claims(plugin: Plugin): Promise<string> {
+  return JSON.stringify((await plugin.operate('GET', '/v1/volumes')).body)
+}
+
+/** An answer, and not a good one. */
+export class Refused extends Error {
+  override readonly name = 'Refused'
+}
+
+/** @throws {Refused} for any answer but a good one; another error where the connection was dropped */
 export async function ok(answer: Promise<Answer>): Promise<Answer['body']> {
   const { status, body } = await answer
   if (status === 200) return body
-  throw new Error(`${status}: ${JSON.stringify(body)}`)
+  throw new Refused(`${status}: ${JSON.stringify(body)}`)
 }

@@ -2,9 +2,12 @@ import { appendFileSync } from 'node:fs'
 import fs from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 
-export type When = 'before' | 'after'
+/** During: a while after it began. */
+export type When = 'before' | 'during' | 'after'
 /** Around which call the process is killed, counted from when it was armed, else from its start; or the first of that name. */
 export type KillAt = { readonly call: number | string; readonly when: When }
+
+const A_WHILE_MS = 300
 
 /** Calls that change nothing: being killed at one is being killed at the change before it. */
 const READS =
@@ -68,10 +71,11 @@ export class Steps {
     appendFileSync(this.#file, `${text}\n`)
     const at = this.#killAt?.call
     const isLast = at === this.#calls || (typeof at === 'string' && text.startsWith(at))
-    if (isLast && this.#killAt?.when === 'before') die()
+    const when = isLast ? this.#killAt?.when : undefined
+    if (when === 'before') die()
+    if (when === 'during') setTimeout(die, A_WHILE_MS)
     const result = call()
-    if (!isLast || !(result instanceof Promise)) return result
-    return result.finally(die)
+    return when === 'after' && result instanceof Promise ? result.finally(die) : result
   }
 }
 
