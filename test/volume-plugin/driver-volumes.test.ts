@@ -1,5 +1,7 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from '@badrap/valita'
 import { t as file } from 'tap'
 import type { Test } from 'tap'
@@ -49,6 +51,62 @@ if (canUseDisks()) {
     const views = await Promise.all(made.map(async name => await plugin.volume(name)))
     const taken = views.map(({ Status }) => Status.disk.device ?? '')
     t.same(taken.toSorted(), disks.map(({ name }) => name).toSorted())
+  })
+
+  void file.test('of two plugins that want the same disks at once, each has its own', async t => {
+    const { disks, plugin } = await world(t, 3)
+    const other = await VolumePlugin.start(t, await pluginFolder(t), { disks })
+    const create = async (name: string) =>
+      await Promise.all([plugin.create(`mine-${name}`), other.create(`theirs-${name}`)])
+    const names = async () => [...(await plugin.names()), ...(await other.names())]
+    await until('three volumes', 60_000, async () => {
+      await Promise.all(['a', 'b', 'c'].map(create))
+      return (await names()).length === disks.length
+    })
+    const roots = (await names()).map(async name => {
+      return await (name.startsWith('mine') ? plugin : other).mount(name, '1')
+    })
+    const devices = await Promise.all(roots.map(async root => (await stat(await root)).dev))
+    t.equal(new Set(devices).size, disks.length)
+  })
+
+  void file.test(
+    'a disk that others open for a moment while it is made is not set aside',
+    async t => {
+      const { plugin, disks } = await world(t, 1)
+      const made = new AbortController()
+      const others = openNowAndThen(disks[0]?.node ?? '', made.signal)
+      await until('a volume', 60_000, async () => {
+        const { status } = await plugin.create('data')
+        const isSetAside = (await plugin.claims()).some(({ state }) => state === 'quarantined')
+        return status === 200 || isSetAside
+      })
+      made.abort()
+      await others
+      t.match(await plugin.claims(), [{ name: 'data', state: 'ready' }])
+    },
+  )
+
+  void file.test('a volume is made also for a caller who did not wait', async t => {
+    const { plugin } = await world(t, 1)
+    const order = { Name: 'data', Opts: null }
+    await t.rejects(plugin.call('Create', order, AbortSignal.timeout(30)))
+    requireOk(await plugin.create('data'))
+    t.match(await plugin.claims(), [{ name: 'data', state: 'ready' }])
+  })
+
+  void file.test('a volume is not mounted for a caller who did not wait', async t => {
+    const { plugin, folder } = await world(t, 1)
+    requireOk(await plugin.create('data'))
+    const { claim = '' } = (await plugin.claims())[0] ?? {}
+    const root = join(folder, 'mounts', claim, 'data')
+    for (const waitedMs of [0, 5, 10, 20, 40]) {
+      const order = { Name: 'data', ID: '1' }
+      const answer = plugin.call('Mount', order, AbortSignal.timeout(waitedMs))
+      if ((await answer.catch(() => undefined))?.status === 200) break
+      await until('the end of it', 30_000, async () => !(await isMounted(root)))
+      t.strictSame((await plugin.volume('data')).Status.mounts, {}, `after ${waitedMs} ms`)
+    }
   })
 
   void file.test('one volume that is asked for several times at once takes one disk', async t => {
@@ -249,6 +307,16 @@ async function createWithFile(
   requireOk(await plugin.create('data', options))
   await writeFile(join(await plugin.mount('data', 'writer'), 'file'), 'precious')
   requireOk(await plugin.unmount('data', 'writer'))
+}
+
+/** As udev's helpers do, when a disk was written. */
+async function openNowAndThen(node: string, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    const held = await open(node, constants.O_RDONLY | constants.O_EXCL).catch(() => undefined)
+    await sleep(10)
+    await held?.close()
+    await sleep(10)
+  }
 }
 
 /** @param root of a volume, which is a folder on what is mounted */

@@ -92,9 +92,9 @@ export class VolumePlugin {
     return await this.#plugin.logged(wanted)
   }
 
-  /** @throws {Error} where the connection is dropped */
-  async call(method: string, body?: object): Promise<Answer> {
-    return await this.#plugin.call(`VolumeDriver.${method}`, body)
+  /** @throws {Error} where the connection is dropped, or hung up */
+  async call(method: string, body?: object, hangUp?: AbortSignal): Promise<Answer> {
+    return await this.#plugin.call(`VolumeDriver.${method}`, body, hangUp)
   }
 
   /** Whom the engine has for a plugin. */
