@@ -7,6 +7,7 @@ import {
   createVolume,
   inspectVolume,
   isMountedOnHost,
+  mendLostMounts,
   mountsOf,
   note,
   notes,
@@ -18,7 +19,8 @@ import { onOldestAndNewest, type Test } from './lab/world.ts'
 const NAMES = ['plain', 'always']
 
 await onOldestAndNewest(async (t, suite) => {
-  const { engine, disks } = await oneSsdHost(t, suite, 1)
+  const host = await oneSsdHost(t, suite, 1)
+  const { engine, disks } = host
   const [disk] = disks
   if (!disk) throw new Error('there is no disk')
   await createVolume(engine, 'db', ['--label', 'tier=gold', '-o', 'size=400MiB'])
@@ -35,6 +37,10 @@ await onOldestAndNewest(async (t, suite) => {
       await runBoth(engine)
       await write('plain', `before ${signal}`)
       await engine.restart(signal, {})
+      if (await mendLostMounts(host)) {
+        t.comment('the engine lost the mounts of its plugin, as it does now and then')
+        await engine.docker(['start', 'always'])
+      }
       await untilRunning(engine, 'always')
       t.strictSame(await notes(engine, 'always'), written)
       await assertKept(t, engine, 'db', made)

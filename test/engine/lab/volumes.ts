@@ -112,6 +112,21 @@ export async function mountedInside(engine: Engine, container: string): Promise<
   return device === undefined ? '' : `${device} ${type}`
 }
 
+/**
+ * An engine that starts after it was killed ends the plugin, starts it again, and undoes the first one's mounts meanwhile: on
+ * a busy machine those of the second one too (moby, plugin/manager_linux.go: shutdownPlugin waits for less than
+ * HandleExitEvent does). Then no volume reaches a container until the plugin was disabled and enabled.
+ *
+ * @returns whether it was so, and was put right
+ */
+export async function mendLostMounts({ engine, plugin }: SsdHost): Promise<boolean> {
+  const mounts = await engine.host.run(['cat', '/proc/self/mountinfo'])
+  if (mounts.includes('/propagated-mount')) return false
+  await plugin.disable()
+  await plugin.enable()
+  return true
+}
+
 /** Whether the host has the disk mounted anywhere that it sees. */
 export async function isMountedOnHost(engine: Engine, disk: LoopDisk): Promise<boolean> {
   const mounts = await engine.host.run(['cat', '/proc/mounts'])
