@@ -52,6 +52,8 @@ export interface Hold {
    * @returns false where the disk cannot
    */
   discard(from: number): Promise<boolean>
+  /** Lets the kernel mount it: it is no longer open exclusively, and locked until it is released. */
+  letMount(): Promise<void>
   /** Once or more often. */
   release(): Promise<void>
 }

@@ -1,5 +1,5 @@
 import { WIPING } from './claim.ts'
-import type { Claim, ClaimId } from './claim.ts'
+import type { Claim, ClaimId, ClaimState } from './claim.ts'
 import { isVolumeClaim } from './claims.ts'
 import type { Claims } from './claims.ts'
 import type { Locks } from './locks.ts'
@@ -18,8 +18,8 @@ export class Keeping {
   readonly #mounting: Mounting
   readonly #resuming: Resuming
   readonly #locks: Locks
-  /** Per claim, and not yet written down. */
-  readonly #kept = new Map<ClaimId, number>()
+  /** Of each time in the park, and not yet written down: what was brought back and is removed again is kept anew. */
+  readonly #kept = new WeakMap<ClaimState, number>()
   readonly #underWay = new Map<ClaimId, Promise<void>>()
   #last: number
 
@@ -36,9 +36,8 @@ export class Keeping {
   async tend(now: number): Promise<void> {
     const passed = now - this.#last
     this.#last = now
-    for (const { id, state } of this.#claims.all()) {
-      if (state.is === 'parked') this.#kept.set(id, (this.#kept.get(id) ?? 0) + passed)
-      else this.#kept.delete(id)
+    for (const { state } of this.#claims.all()) {
+      if (state.is === 'parked') this.#kept.set(state, (this.#kept.get(state) ?? 0) + passed)
     }
     const ids = new Set([...this.#claims.unsure, ...this.#claims.all().map(({ id }) => id)])
     for (const id of ids) if (!this.#underWay.has(id)) this.#begin(id)
@@ -73,13 +72,11 @@ export class Keeping {
   async #age(claim: Claim): Promise<void> {
     if (claim.state.is !== 'parked') return
     const { keptMs, keepMs } = claim.state
-    const more = this.#kept.get(claim.id) ?? 0
+    const more = this.#kept.get(claim.state) ?? 0
     if (keptMs + more >= keepMs) {
-      this.#kept.delete(claim.id)
       // Begun when claims are tended to next, under the lock of a claim without a name.
       await this.#claims.become(claim, WIPING)
     } else if (more >= NOTED_EVERY_MS) {
-      this.#kept.delete(claim.id)
       await this.#claims.become(claim, { ...claim.state, keptMs: keptMs + more })
     }
   }

@@ -108,6 +108,10 @@ export class LinuxHold implements Hold {
     throw new Error(`blkdiscard of ${this.disk.node}: ${words(ended)}`)
   }
 
+  async letMount(): Promise<void> {
+    await this.#drop()
+  }
+
   async release(): Promise<void> {
     if (this.#isReleased) return
     this.#isReleased = true

@@ -42,7 +42,9 @@ export class LinuxMounts implements Mounts {
     const ended = await command('mount', args, { deadlineMs: DEADLINE_MS })
     if (ended.code !== 0) {
       await removeMountPoint(at).catch(() => {})
-      throw new Refusal('not-mounted', `${disk.node} cannot be mounted: ${words(ended)}`)
+      const isBusy = ended.stderr.includes('already mounted or mount point busy')
+      const code = isBusy ? 'disk-busy' : 'not-mounted'
+      throw new Refusal(code, `${disk.node} cannot be mounted: ${words(ended)}`)
     }
     const why = await this.#whyNotMounted(disk, at, options.includes('ro'))
     if (why === undefined) return

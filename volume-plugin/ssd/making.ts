@@ -63,10 +63,10 @@ export class Making {
     await this.#unmount(claim)
   }
 
-  /** Lets the disk go, since the kernel mounts none that is held. */
+  /** The disk stays locked: of several plugins on a host, none looks at it while it is to be mounted. */
   async prepare(claim: VolumeClaim, hold: Hold): Promise<VolumeClaim> {
     const { disk } = hold
-    await hold.release()
+    await hold.letMount()
     const at = await this.#mountPoints.mount(claim, disk)
     try {
       await fill(at, claim)

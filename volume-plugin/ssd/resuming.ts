@@ -79,7 +79,7 @@ export class Resuming {
     try {
       return await this.#making.believeDisk(claim, disk)
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
+      if (!(error instanceof Refusal) || isPassing(error)) throw error
       const reason = `it may hold data, and cannot be looked into: ${error.message}`
       return await this.#claims.become(claim, { is: 'quarantined', reason })
     }
@@ -141,7 +141,10 @@ export class Resuming {
 
 /** Nothing is wrong with the disk: the next attempt goes on where this one ended. */
 function isPassing(error: unknown): boolean {
-  return isOutage(error) || error instanceof CommandFailed || isSystemError(error, 'EBUSY')
+  const isTaken = error instanceof Refusal && error.code === 'disk-busy'
+  return (
+    isTaken || isOutage(error) || error instanceof CommandFailed || isSystemError(error, 'EBUSY')
+  )
 }
 
 const isWiping = (claim: Claim): claim is WipingClaim => claim.state.is === 'wiping'

@@ -49,7 +49,7 @@ export async function readSysfsDisk(
     isRotational: (await text('queue/rotational')) === '1',
     isZoned: !['', 'none'].includes(await text('queue/zoned')),
     state: await text('device/state'),
-    holders: await listOf(join(folder, 'holders')),
+    holders: (await orAbsent(readdir(join(folder, 'holders')), [])).toSorted(),
     partitions,
     devices: [device, ...(await Promise.all(partitions.map(each => text(`${each}/dev`))))],
   }
