@@ -256,6 +256,12 @@ export async function withVolume(host: Host, name = 'db'): Promise<VolumeClaim> 
   return running.claim
 }
 
+/** All that is on it, ids and all, onto one that is not smaller. */
+export async function copyDisk(from: LoopDisk, to: LoopDisk): Promise<void> {
+  await run('dd', [`if=${from.file}`, `of=${to.file}`, 'bs=1M', 'conv=notrunc,sparse'])
+  await to.flush()
+}
+
 /** The real thing, but for what is changed. */
 export function changed<T extends object>(real: T, changes: Partial<T>): T {
   return new Proxy(real, {

@@ -1,6 +1,6 @@
 import { t as file } from 'tap'
 import { canUseDisks } from '../../disks/requirements.ts'
-import { Host, withVolume } from './host.ts'
+import { copyDisk, Host, withVolume } from './host.ts'
 
 file.setTimeout(300_000)
 
@@ -35,8 +35,27 @@ if (canUseDisks()) {
 
       await host.write({ ...claim, state: { is: 'ready' } })
       const later = await host.start()
-      t.equal(await later.kept('db'), 'precious', `its data is there`)
+      t.equal(await later.kept('db'), 'precious', 'its data is there')
       await later.end()
     }
+  })
+  await file.test('nor is one made anew that cannot be mounted just now', async t => {
+    const host = await Host.create(t, 2)
+    const claim = await withVolume(host)
+    const [first, copy] = host.disks
+    if (!first || !copy) throw new Error('The host has two disks')
+    await copyDisk(first, copy)
+    await host.write({ ...claim, state: { is: 'formatting' } })
+    await host.loseLists()
+    // XFS mounts one of two with the same id.
+    await host.byHand(copy, async () => {
+      const running = await host.start()
+      await running.ssd.tend()
+      t.strictSame(running.states, ['db quarantined'])
+      await running.end()
+    })
+    await host.write({ ...claim, state: { is: 'ready' } })
+    const later = await host.start()
+    t.equal(await later.kept('db'), 'precious')
   })
 }
