@@ -11,7 +11,7 @@ import { World } from './world.ts'
 /** All steps in the long run, a few of each call else; SEED repeats them. */
 const SOAK = process.env['BERTH_SOAK'] !== undefined
 const SEED = Number(process.env['SEED'] ?? randomInt(2 ** 30))
-const FEW = 3
+const FEW = 2
 /** Where a first plugin was killed, so that the next one has something to do at its start. */
 const LEFT = [
   ['Create', 'hold.write'],

@@ -11,7 +11,7 @@ import { World } from './world.ts'
 /** Each write of mkfs in the long run, a few else; SEED repeats them. */
 const SOAK = process.env['BERTH_SOAK'] !== undefined
 const SEED = Number(process.env['SEED'] ?? randomInt(2 ** 30))
-const FEW = 4
+const FEW = 3
 
 file.setTimeout(3_600_000)
 

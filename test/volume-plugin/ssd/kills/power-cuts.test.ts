@@ -12,7 +12,7 @@ const SEED = Number(process.env['SEED'] ?? randomInt(2 ** 30))
 const HISTORIES = SOAK ? 40 : 2
 const CUTS = SOAK ? 20 : 12
 /** On a slow machine a history ends earlier. */
-const LASTS_MS = SOAK ? 600_000 : 60_000
+const LASTS_MS = SOAK ? 600_000 : 45_000
 
 file.setTimeout(7_200_000)
 file.jobs = 2
