@@ -49,7 +49,7 @@ export async function readSysfsDisk(
     isRotational: (await text('queue/rotational')) === '1',
     isZoned: !['', 'none'].includes(await text('queue/zoned')),
     state: await text('device/state'),
-    holders: (await orAbsent(readdir(join(folder, 'holders')), [])).toSorted(),
+    holders: await listOf(join(folder, 'holders')),
     partitions,
     devices: [device, ...(await Promise.all(partitions.map(each => text(`${each}/dev`))))],
   }
@@ -119,8 +119,7 @@ async function numaNodeOf(path: string, sysRoot: string): Promise<number> {
 
 /** The names in a folder; none where it is not there. */
 export async function listOf(folder: string): Promise<readonly string[]> {
-  const names: readonly string[] = await readdir(folder).catch(() => [])
-  return names.toSorted()
+  return (await orAbsent<readonly string[]>(readdir(folder), [])).toSorted()
 }
 
 /** Empty where it is not there: which files there are differs from driver to driver. */
