@@ -18,7 +18,7 @@ import type { Presence } from './presence.ts'
 import type { Resuming } from './resuming.ts'
 import { volumeOf } from './views.ts'
 
-/** The engine's client gives up after 30 s in the worst case (A.0 rule 8 of its plugin client: `docker plugin enable`). */
+/** The engine's client gives up after 30 s at worst, which is what `docker plugin enable` sets. */
 const ANSWER_WITHIN_MS = 22_000
 
 export type SsdParts = {
@@ -59,12 +59,8 @@ export class SsdVolumes implements Volumes {
         .named(name, async () => await this.#make(name, options))
         .finally(() => this.#creating.delete(name))
     this.#creating.set(name, job)
-    if (
-      !(await within(
-        job.then(() => true),
-        ANSWER_WITHIN_MS,
-      ))
-    ) {
+    const made = job.then(() => true)
+    if (!(await within(made, ANSWER_WITHIN_MS))) {
       throw new Refusal(
         'deadline',
         `The disk for the volume ${name} is still being formatted: create it again in a while, and it is there`,
