@@ -12,7 +12,7 @@ import { SIZE } from './state.ts'
 import type { Made } from './state.ts'
 import { USES, WITHOUT_PRIVILEGES } from './uses.ts'
 
-const ROUNDS = process.env['BERTH_SOAK'] === '1' ? 100 : 4
+const ROUNDS = process.env['BERTH_SOAK'] === '1' ? 100 : 3
 const SEED = Number(process.env['SEED'] ?? 1 + Math.floor(Math.random() * 1e6))
 
 file.setTimeout(1_800_000)

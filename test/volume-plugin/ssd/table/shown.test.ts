@@ -38,7 +38,6 @@ if (canUseDisks()) {
     const { hold, claim } = await choose()
     t.match(hold, { held: true, disk: { name: 'nvme7n1' } })
     t.match(claim.identity, { model: 'Lab SSD 1000', serial: /^SER-/ })
-    await hold.release()
   })
 
   for (const [is, name, told, says] of SHOWN) {
@@ -81,6 +80,11 @@ async function world(t: Test) {
     host: 'testhost',
     boot: 'boot',
   }
-  const choose = () => choosing.claim({ id: randomBytes(16).toString('hex') as ClaimId, volume })
+  const choose = async () => {
+    const id = randomBytes(16).toString('hex') as ClaimId
+    const chosen = await choosing.claim({ id, volume })
+    t.teardown(() => chosen.hold.release())
+    return chosen
+  }
   return { fake, choose }
 }
