@@ -99,12 +99,13 @@ if (canUseDisks()) {
     })
     const tended = running.ssd.tend()
     await wiping.promise
+    const created = running.create('db')
     try {
-      await running.create('db')
+      await until('the volume', 20_000, () => running.get('db') !== undefined)
       t.strictSame(running.states, ['db ready', 'db wiping'])
     } finally {
       goOn.resolve()
-      await tended
+      await Promise.all([created, tended])
     }
     t.strictSame(running.states, ['db ready'])
   })
