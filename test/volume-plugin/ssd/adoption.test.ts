@@ -43,7 +43,10 @@ const HOSTILE: readonly [string, (at: string, good: string) => Promise<void> | v
   ['a time in words', spoilVolume({ created: 'yesterday' })],
   ['a time that is on no calendar', spoilVolume({ created: '2026-02-30T00:00:00Z' })],
   ['a name that leads elsewhere', spoilVolume({ name: '../db' })],
-  ['the id of another file system', spoilVolume({ fsUuid: '00000000-0000-4000-8000-000000000000' })],
+  [
+    'the id of another file system',
+    spoilVolume({ fsUuid: '00000000-0000-4000-8000-000000000000' }),
+  ],
   ['an id that leads elsewhere', spoil({ id: '../../../../../etc/passwd' })],
   ['mount options that are not allowed', spoilOptions({ mount: ['suid'] })],
   ['arguments of mkfs that are not allowed', spoilOptions({ mkfs: ['-l', 'logdev=/dev/sda'] })],
