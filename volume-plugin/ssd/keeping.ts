@@ -40,13 +40,37 @@ export class Keeping {
       if (state.is === 'parked') this.#kept.set(state, (this.#kept.get(state) ?? 0) + passed)
     }
     const ids = new Set([...this.#claims.unsure, ...this.#claims.all().map(({ id }) => id)])
-    for (const id of ids) if (!this.#underWay.has(id)) this.#begin(id)
+    for (const id of ids) if (!this.#underWay.has(id) && this.#isDue(id)) this.#begin(id)
     await Promise.all(this.#underWay.values())
   }
 
   /** Nothing of it is under way any more. */
   async idle(): Promise<void> {
     await Promise.all(this.#underWay.values())
+  }
+
+  /** Of hundreds of claims, most need nothing: to look at each under its lock would hold up requests. */
+  #isDue(id: ClaimId): boolean {
+    const claim = this.#claims.get(id)
+    if (!claim || this.#claims.unsure.includes(id)) return true
+    switch (claim.state.is) {
+      case 'ready':
+        return this.#mounting.isIdle(id)
+      case 'parked': {
+        const more = this.#kept.get(claim.state) ?? 0
+        return more >= Math.min(NOTED_EVERY_MS, claim.state.keepMs - claim.state.keptMs)
+      }
+      case 'quarantined':
+        return false
+      case 'intent':
+      case 'marked':
+      case 'formatting':
+      case 'formatted':
+      case 'wiping':
+        return true
+      default:
+        return claim.state satisfies never
+    }
   }
 
   #begin(id: ClaimId): void {

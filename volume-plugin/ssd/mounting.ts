@@ -92,9 +92,14 @@ export class Mounting {
     await this.letGo(claim)
   }
 
+  /** Mounted, and nobody has it. */
+  isIdle(id: ClaimId): boolean {
+    return this.#mounted.has(id) && !this.#isCounted(id)
+  }
+
   /** Unmounts what nobody has mounted. What is busy stays, for a later attempt. */
   async letGo({ id }: VolumeClaim): Promise<void> {
-    if (!this.#mounted.has(id) || this.#isCounted(id)) return
+    if (!this.isIdle(id)) return
     if ((await this.#mountPoints.unmount(id)) !== 'busy') this.#mounted.delete(id)
   }
 
