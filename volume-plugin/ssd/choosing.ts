@@ -12,9 +12,10 @@ import {
   reasonsAgainst,
   unreadable,
 } from './eligibility.ts'
-import type { Reason } from './eligibility.ts'
+import type { Reason, ReasonCode } from './eligibility.ts'
 import { bySize, noFreeDisk, notAsked } from './fitting.ts'
 import type { Considered } from './fitting.ts'
+import type { Locks } from './locks.ts'
 import type { SsdOptions } from './options.ts'
 import type { Policy } from './policy.ts'
 
@@ -23,12 +24,13 @@ export class Choosing {
   readonly #disks: Disks
   readonly #claims: Claims
   readonly #policy: Policy
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #locks: Locks
 
-  constructor(disks: Disks, claims: Claims, policy: Policy) {
+  constructor(disks: Disks, claims: Claims, policy: Policy, locks: Locks) {
     this.#disks = disks
     this.#claims = claims
     this.#policy = policy
+    this.#locks = locks
   }
 
   /** Every disk, with all that speaks against it before it is opened. */
@@ -43,11 +45,17 @@ export class Choosing {
     return all.map(disk => ({ disk, reasons: reasonsAgainst(disk, world) }))
   }
 
-  /** @param name the kernel's */
-  async reasonsAgainst(name: string): Promise<readonly Reason[]> {
-    return (await this.consider()).flatMap(({ disk, reasons }) =>
-      disk.name === name ? reasons : [],
-    )
+  /**
+   * @param bearable codes of reasons that are no obstacle to it
+   * @throws {Refusal} `disk-busy` with every other reason
+   */
+  async refuseUnfit(disk: Disk, to: 'adopted' | 'wiped', bearable: readonly ReasonCode[]) {
+    const against = (await this.consider())
+      .flatMap(each => (each.disk.name === disk.name ? each.reasons : []))
+      .filter(({ code }) => !bearable.includes(code))
+    if (against.length === 0) return
+    const why = against.map(({ text }) => text).join('; ')
+    throw new Refusal('disk-busy', `${disk.node} cannot be ${to}: ${why}`)
   }
 
   /**
@@ -56,14 +64,7 @@ export class Choosing {
    * @throws {Refusal} `no-free-disk` with each disk that was passed over and why
    */
   async claim(wanted: { id: ClaimId; volume: ClaimedVolume }) {
-    return await this.alone(async () => await this.#claim(wanted))
-  }
-
-  /** While nobody chooses: a disk that is looked at is held, and would seem to be in use. */
-  async alone<T>(job: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(job)
-    this.#last = turn.catch(() => {})
-    return await turn
+    return await this.#locks.choosing(async () => await this.#claim(wanted))
   }
 
   async #claim({ id, volume }: { id: ClaimId; volume: ClaimedVolume }) {

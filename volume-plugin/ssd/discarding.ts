@@ -6,11 +6,12 @@ import type { Claim, ClaimId } from './claim.ts'
 import type { Claims } from './claims.ts'
 import type { Disk, DiskKey } from './disk.ts'
 import type { Disks } from './disks.ts'
+import type { ReasonCode } from './eligibility.ts'
 import type { Locks } from './locks.ts'
 import { hashStart } from './looking.ts'
 
 /** What is no obstacle to a wipe: it is what the wipe is for. */
-const WIPED: readonly string[] = ['partitions', 'claimed']
+const WIPED: readonly ReasonCode[] = ['partitions', 'claimed']
 
 /**
  * An operator's word that whatever is on a disk may go, given by typing its serial number: for a disk that may be claimed,
@@ -41,7 +42,7 @@ export class Discarding {
       throw new Refusal('bad-request', `"${typed}" is not the serial number of ${disk.node}`)
     }
     this.#refuseClaimed(disk, key)
-    await this.#refuseUnfit(disk)
+    await this.#choosing.refuseUnfit(disk, 'wiped', WIPED)
     const hold = await this.#disks.hold(disk)
     if (!hold.held) throw new Refusal('disk-busy', `${disk.node} cannot be wiped: ${hold.why}`)
     try {
@@ -71,14 +72,5 @@ export class Discarding {
       )
     }
     return claim
-  }
-
-  async #refuseUnfit({ name, node }: Disk): Promise<void> {
-    const against = (await this.#choosing.reasonsAgainst(name)).filter(
-      ({ code }) => !WIPED.includes(code),
-    )
-    if (against.length === 0) return
-    const why = against.map(({ text }) => text).join('; ')
-    throw new Refusal('disk-busy', `${node} cannot be wiped: ${why}`)
   }
 }

@@ -8,6 +8,7 @@ import type { Disks } from './disks.ts'
 import { foundBusy, foundOrphan } from './eligibility.ts'
 import type { Reason } from './eligibility.ts'
 import type { Considered } from './fitting.ts'
+import type { Locks } from './locks.ts'
 import type { Orphans } from './orphans.ts'
 
 type Known = {
@@ -15,6 +16,7 @@ type Known = {
   readonly claims: Claims
   readonly choosing: Choosing
   readonly orphans: Orphans
+  readonly locks: Locks
 }
 
 /** Every disk as the operator sees it: free, or every reason why not. Those that may be taken are opened and looked at. */
@@ -38,7 +40,7 @@ async function view(known: Known, { disk, reasons }: Considered): Promise<object
   const claim = key && known.claims.ofDisk(key)
   const orphan = key && known.orphans.of(key)
   const found =
-    reasons.length > 0 ? reasons : await known.choosing.alone(() => lookAt(known.disks, disk))
+    reasons.length > 0 ? reasons : await known.locks.choosing(() => lookAt(known.disks, disk))
   const lost = { name: orphan?.name ?? '', state: 'lost', claim: '' }
   const taken = claim && {
     name: claim.volume?.name ?? '',

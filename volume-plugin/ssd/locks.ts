@@ -3,12 +3,22 @@ import type { VolumeName } from '../volume-name.ts'
 import type { Claim } from './claim.ts'
 import type { DiskKey } from './disk.ts'
 
-/** One job at a time for each volume, each wipe and each disk. */
+/** One job at a time for each volume, each wipe, each disk, and for what there is once on the host. */
 export class Locks {
   readonly #queue = new KeyedQueue()
 
   async named<T>(name: VolumeName, job: () => Promise<T>): Promise<T> {
     return await this.#queue.run(`volume ${name}`, job)
+  }
+
+  /** A disk that somebody looks at is held, and would seem to be in use to whoever chooses one. */
+  async choosing<T>(job: () => Promise<T>): Promise<T> {
+    return await this.#queue.run('choosing', job)
+  }
+
+  /** There is one folder to look into disks in. */
+  async peeking<T>(job: () => Promise<T>): Promise<T> {
+    return await this.#queue.run('peeking', job)
   }
 
   async disk<T>(key: DiskKey, job: () => Promise<T>): Promise<T> {

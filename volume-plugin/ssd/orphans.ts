@@ -32,7 +32,6 @@ export class Orphans {
   readonly #peekAt: string
   readonly #found = new Map<DiskKey, Orphan>()
   #isComplete = false
-  #last: Promise<unknown> = Promise.resolve()
 
   /** @param peekAt where a disk may be mounted to be looked at, seen by nobody else */
   constructor(parts: {
@@ -75,7 +74,7 @@ export class Orphans {
    * orphan once exists, also where its disk cannot be looked at any more.
    */
   async scan(): Promise<void> {
-    await this.#oneAtATime(async () => {
+    await this.#locks.peeking(async () => {
       for (const { disk, reasons } of await this.#choosing.consider()) {
         const key = keyOf(disk.identity)
         if (key && reasons.length === 0) await this.#update(key, disk)
@@ -102,11 +101,11 @@ export class Orphans {
    */
   async adopt(disk: Disk, key: DiskKey): Promise<VolumeClaim> {
     const adopt = async () => await this.#adopt(disk, key)
-    return await this.#oneAtATime(async () => await this.#locks.disk(key, adopt))
+    return await this.#locks.peeking(async () => await this.#locks.disk(key, adopt))
   }
 
   async #adopt(disk: Disk, key: DiskKey): Promise<VolumeClaim> {
-    await this.#refuseUnfit(disk)
+    await this.#choosing.refuseUnfit(disk, 'adopted', ['claimed'])
     const read = await this.#readOwn(disk)
     const { name } = read.volume
     return await this.#locks.named(name, async () => {
@@ -121,15 +120,6 @@ export class Orphans {
       this.#found.delete(key)
       return adopted
     })
-  }
-
-  async #refuseUnfit({ name, node }: Disk): Promise<void> {
-    const against = (await this.#choosing.reasonsAgainst(name)).filter(
-      ({ code }) => code !== 'claimed',
-    )
-    if (against.length === 0) return
-    const why = against.map(({ text }) => text).join('; ')
-    throw new Refusal('disk-busy', `${node} cannot be adopted: ${why}`)
   }
 
   #refuseTaken(disk: Disk, key: DiskKey, { id, volume }: VolumeClaim, isCopy: boolean): void {
@@ -157,13 +147,6 @@ export class Orphans {
       return { disk, name: (await this.#readOwn(disk)).volume.name }
     }
     return mark && !superblock ? { disk, name: undefined } : undefined
-  }
-
-  /** There is one folder to look at disks in. */
-  async #oneAtATime<T>(job: () => Promise<T>): Promise<T> {
-    const mine = this.#last.then(job)
-    this.#last = mine.catch(() => {})
-    return await mine
   }
 
   /** From the file on the disk, which is mounted for that without a write. */

@@ -47,7 +47,7 @@ export async function startSsd(order: SsdOrder) {
   const claims = new Claims(book, remembered)
   await dropRepeatedIntents(claims)
   const locks = new Locks()
-  const choosing = new Choosing(disks, claims, policy)
+  const choosing = new Choosing(disks, claims, policy, locks)
   const mountPoints = new MountPoints(order.mountRoot, mounts)
   const resuming = new Resuming(disks, claims, new Making(claims, mountPoints), stop)
   const mounting = new Mounting(disks, mountPoints, book, remembered.mounts)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as v from '@badrap/valita'
+import { KeyedQueue } from '../../shared/keyed-queue.ts'
 import { replaceFile } from '../../shared/replace-file.ts'
 import { isSystemError } from '../../shared/system-error.ts'
 
@@ -13,8 +14,8 @@ const content = v.object({ volumes: v.record(v.string()) })
  */
 export class Witness {
   readonly #files: readonly string[]
+  readonly #queue = new KeyedQueue()
   #volumes = new Map<string, string>()
-  #writing: Promise<void> = Promise.resolve()
 
   private constructor(files: readonly string[]) {
     this.#files = files
@@ -50,8 +51,7 @@ export class Witness {
   }
 
   async #change(change: (volumes: Map<string, string>) => unknown): Promise<void> {
-    this.#writing = this.#writing.catch(() => {}).then(() => this.#write(change))
-    await this.#writing
+    await this.#queue.run('files', async () => await this.#write(change))
   }
 
   async #write(change: (volumes: Map<string, string>) => unknown): Promise<void> {

@@ -8,6 +8,7 @@ import type { ClaimId } from '../../../../volume-plugin/ssd/claim.ts'
 import { Claims } from '../../../../volume-plugin/ssd/claims.ts'
 import { LevelClaimBook } from '../../../../volume-plugin/ssd/level-claim-book.ts'
 import { LinuxDisks } from '../../../../volume-plugin/ssd/linux-disks.ts'
+import { Locks } from '../../../../volume-plugin/ssd/locks.ts'
 import { readSsdOptions } from '../../../../volume-plugin/ssd/options.ts'
 import { Witness } from '../../../../volume-plugin/ssd/witness.ts'
 import { requireVolumeName } from '../../../../volume-plugin/volume-name.ts'
@@ -71,7 +72,7 @@ async function world(t: Test) {
   const book = new LevelClaimBook(database, witness, 'boot')
   const policy = { devices: [`${fake.devRoot}/*`], deny: [], allowLoop: false }
   const claims = new Claims(book, await book.load())
-  const choosing = new Choosing(new LinuxDisks(fake), claims, policy)
+  const choosing = new Choosing(new LinuxDisks(fake), claims, policy, new Locks())
   const volume = {
     name: requireVolumeName('data'),
     options: readSsdOptions({}),
