@@ -1,6 +1,6 @@
 import { entriesBelow } from '../shared/pages.ts'
 import type { Store } from '../shared/store.ts'
-import type { Host } from './host.ts'
+import type { Host } from '../shared/host.ts'
 import type { Journal } from './journal.ts'
 import { ADDRESSES, POOLS } from './keys.ts'
 import type { PoolId } from './pool-id.ts'

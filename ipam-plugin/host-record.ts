@@ -1,4 +1,4 @@
-import type { Host } from './host.ts'
+import type { Host } from '../shared/host.ts'
 import type { Notes } from './notes.ts'
 import type { HostRecord, RecoveryRecord } from './records.ts'
 import type { Observation, Standing } from './standing.ts'

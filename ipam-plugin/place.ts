@@ -1,6 +1,6 @@
 import { Refusal } from '../shared/refusal.ts'
 import type { Condition, Entry } from '../shared/store.ts'
-import type { Host } from './host.ts'
+import type { Host } from '../shared/host.ts'
 import { unchangedSince } from './observe.ts'
 import type { Entries } from './observe.ts'
 import type { HostRecord } from './records.ts'

@@ -13,7 +13,7 @@ import type { Report } from './membership.ts'
 import type { NoteBook } from './notes.ts'
 import { ipamRoutes } from './routes.ts'
 import { BEAT_EVERY_MS } from './signs-of-life.ts'
-import type { Host } from './host.ts'
+import type { Host } from '../shared/host.ts'
 
 /** Where the plugin keeps its state, and as which host. */
 export type Storage = {

@@ -12,7 +12,7 @@ import type { Address, Subnet } from './addresses.ts'
 import { DEFAULT_COOLDOWN_MS } from './options.ts'
 import type { Pool } from './pool-id.ts'
 import type { PoolRecord, SegmentRecord } from './records.ts'
-import type { Host } from './host.ts'
+import type { Host } from '../shared/host.ts'
 
 /** How the shared records of a pool change, as pure functions of what was read. */
 

@@ -1,5 +1,5 @@
 import type { Entry } from '../shared/store.ts'
-import type { Host } from './host.ts'
+import type { Host } from '../shared/host.ts'
 import type { AddressEntry } from './journal.ts'
 import { readAddress } from './records.ts'
 import type { UsedRecord } from './records.ts'

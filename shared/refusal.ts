@@ -41,4 +41,6 @@ export type RefusalCode =
   | 'disk-not-blank'
   | 'disk-failed'
   | 'not-mounted'
+  | 'cluster-away'
+  | 'held-elsewhere'
   | 'deadline'

@@ -17,7 +17,7 @@ const PURE = [
   'ipam-plugin/addresses.ts',
   'ipam-plugin/automatic-pools.ts',
   'ipam-plugin/exclusions.ts',
-  'ipam-plugin/host.ts',
+  'shared/host.ts',
   'ipam-plugin/keys.ts',
   'ipam-plugin/notes.ts',
   'ipam-plugin/options.ts',

@@ -10,7 +10,7 @@ import { diskNamed } from '../../disks/hold.ts'
 import { LoopDisk, type LoopDiskOptions } from '../../disks/loop-disk.ts'
 import { canUseDisks } from '../../disks/requirements.ts'
 import { LinuxMounts } from '../../../volume-plugin/ssd/linux-mounts.ts'
-import { makeMountPoint, removeMountPoint } from '../../../volume-plugin/ssd/mount-point.ts'
+import { makeMountPoint, removeMountPoint } from '../../../volume-plugin/mount-point.ts'
 
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 const mounts = new LinuxMounts({})

@@ -2,8 +2,8 @@ import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Test } from 'tap'
-import type { Fingerprint } from '../../ipam-plugin/host.ts'
-import { adoptIdentity, readIdentity } from '../../ipam-plugin/identity.ts'
+import type { Fingerprint } from '../../shared/host.ts'
+import { adoptIdentity, readIdentity } from '../../shared/identity.ts'
 
 const [A, B, C] = ['02:42:0a:00:00:01', '02:42:0a:00:00:02', '02:42:0a:00:00:03'] as const
 const here: Fingerprint = { product: '4c4c', macs: [A, B] }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { isSameMachine, readFingerprint } from '../../ipam-plugin/fingerprint.ts'
+import { isSameMachine, readFingerprint } from '../../shared/fingerprint.ts'
 
 const [A, B, C] = ['02:42:0a:00:00:01', '02:42:0a:00:00:02', '02:42:0a:00:00:03'] as const
 

@@ -1,7 +1,7 @@
 import { chmod, lstat, mkdir, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { isSystemError } from '../../shared/system-error.ts'
-import { command } from '../command.ts'
+import { isSystemError } from '../shared/system-error.ts'
+import { command } from './command.ts'
 
 const DEADLINE_MS = 10_000
 

@@ -1,7 +1,16 @@
-import type { Mounted } from './mounts.ts'
-
-/** A line of `/proc/self/mountinfo`. */
-export type MountLine = Mounted & {
+/** A line of `/proc/self/mountinfo` (proc(5)). */
+export type MountLine = {
+  /** Of this mount, while it is there: what `mnt_id` in `/proc/self/fdinfo` says of an open file. */
+  readonly id: number
+  /** `259:0`. */
+  readonly device: string
+  /** What of the file system is mounted: `/`, or a folder of it. */
+  readonly root: string
+  readonly at: string
+  readonly isReadOnly: boolean
+  /** What is mounted later below its origin on the host arrives here too: `shared:N` or `master:N`. */
+  readonly propagation: readonly string[]
+  readonly type: string
   /** What was mounted, as it was named then: some file systems have a device number that is no disk's. */
   readonly source: string
 }
@@ -11,12 +20,22 @@ export function parseMountinfo(text: string): readonly MountLine[] {
   const shown = new Map<string, MountLine>()
   for (const line of text.split('\n').filter(each => each !== '')) {
     const fields = line.split(' ')
-    const [, , device = '', , at = '', options = ''] = fields
-    const [type = '', source = '', superOptions = ''] = fields.slice(fields.indexOf('-') + 1)
+    const [id, , device = '', root = '', at = '', options = ''] = fields
+    const dash = fields.indexOf('-')
+    const [type = '', source = '', superOptions = ''] = fields.slice(dash + 1)
     const isReadOnly = [options, superOptions].some(each => each.split(',').includes('ro'))
     const path = unescapeOctal(at)
     shown.delete(path)
-    shown.set(path, { at: path, device, type, isReadOnly, source: unescapeOctal(source) })
+    shown.set(path, {
+      id: Number(id),
+      device,
+      root: unescapeOctal(root),
+      at: path,
+      isReadOnly,
+      propagation: fields.slice(6, dash),
+      type,
+      source: unescapeOctal(source),
+    })
   }
   return [...shown.values()]
 }

@@ -1,0 +1,52 @@
+import type { VolumeName } from '../volume-name.ts'
+import type { ClusterOptions } from './cluster-options.ts'
+
+declare const brand: unique symbol
+/** 32 hexadecimal digits, random, never used twice. */
+export type VolumeId = string & { readonly [brand]: 'VolumeId' }
+
+/** A volume, as all hosts see it: one key of the store, so that each change of it is decided by that key alone. */
+export type VolumeRecord = {
+  readonly id: VolumeId
+  readonly name: VolumeName
+  readonly options: ClusterOptions
+  /** RFC 3339. */
+  readonly created: string
+  /** Name of the host, for people. */
+  readonly createdBy: string
+  /**
+   * - `making`: its folder is being made; nobody was told of it yet, and whoever creates it again goes on.
+   * - `removing`: nobody has it mounted; its folder is being put aside, and whoever comes by goes on.
+   * - `restoring`: it was removed, and its folder is being put back; whoever comes by goes on.
+   */
+  readonly state: 'making' | 'ready' | 'removing' | 'restoring'
+  /** The hosts that have it mounted, by their ids; of an exclusive volume one at most. */
+  readonly users: Readonly<Record<string, User>>
+  /** The last time that an operator took it from a host. */
+  readonly broken: Broken | undefined
+}
+
+/** A host that has a volume mounted. */
+export type User = {
+  /** For people. */
+  readonly name: string
+  /** Random, of this taking: who finds it knows it as their own. */
+  readonly op: string
+  readonly generation: number
+  readonly boot: string
+  /** RFC 3339. */
+  readonly since: string
+}
+
+export type Broken = { readonly host: string; readonly name: string; readonly at: string }
+
+/** A removed volume, at a key of its own, by its id: its name may be given to another. */
+export type ParkedRecord = {
+  readonly volume: VolumeRecord
+  readonly state: 'parked' | 'destroying'
+  /** RFC 3339, for people. */
+  readonly since: string
+  readonly by: string
+  /** Kept for so long, counted by each host while it sees it and runs, not read from a clock. */
+  readonly keepMs: number
+}
