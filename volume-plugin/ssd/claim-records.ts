@@ -1,6 +1,7 @@
 import * as v from '@badrap/valita'
 import { volumeName } from '../volume-name.ts'
 import type { VolumeName } from '../volume-name.ts'
+import { LONGEST_HOST } from './claim.ts'
 import type { Claim, ClaimId } from './claim.ts'
 import type { DiskKey } from './disk.ts'
 import { decodeSsdOptions } from './options.ts'
@@ -15,9 +16,6 @@ const name = v.string().chain(text => {
   const valid: VolumeName | undefined = volumeName(text)
   return valid === undefined ? v.err(`"${text}" is not a name for a volume`) : v.ok(valid)
 })
-
-/** Of a host, for people. */
-const LONGEST_NAME = 256
 
 const step = v.object({
   is: v.union(
@@ -48,7 +46,7 @@ const quarantined = v.object({ is: v.literal('quarantined'), reason: v.string() 
 /** The engine forgets a volume whose time it cannot read. */
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/
 const time = v.string().assert(text => RFC_3339.test(text) && isReal(text), 'not a time')
-const short = v.string().map(text => text.slice(0, LONGEST_NAME))
+const short = v.string().map(text => text.slice(0, LONGEST_HOST))
 
 /** The thirtieth of February would be taken for a day in March. */
 function isReal(time: string): boolean {

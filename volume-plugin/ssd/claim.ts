@@ -24,10 +24,13 @@ export type ClaimedVolume = {
   readonly created: string
   /** Of the file system, chosen before it is made: what proves that it is ours. */
   readonly fsUuid: string
-  /** The host's id and the boot at the claim, for people who find the disk. */
+  /** The host's name, of LONGEST_HOST characters at most, and the boot at the claim, for people who find the disk. */
   readonly host: string
   readonly boot: string
 }
+
+/** What is longer is cut: the mark on the disk has 4 KiB for all that it tells. */
+export const LONGEST_HOST = 256
 
 /** In the order in which they come; each is synced before the next step is taken. */
 export type ClaimState =

@@ -5,7 +5,7 @@ import type { Claims, VolumeClaim } from './claims.ts'
 import type { Disk } from './disk.ts'
 import type { Hold } from './disks.ts'
 import { isOurs, markOf } from './looking.ts'
-import { encodeMark, MARK_AT, MARK_BYTES } from './mark.ts'
+import { compareMark, encodeMark, MARK_AT, MARK_BYTES } from './mark.ts'
 import type { MountPoints } from './mount-points.ts'
 import { decodeSuperblock, SUPERBLOCK_BYTES } from './superblock.ts'
 
@@ -37,7 +37,7 @@ export class Making {
     const { fsUuid: uuid, options } = volume
     await hold.format({ uuid, label: labelOf(id), force, options: options.mkfs })
     const mark = await hold.read(MARK_AT, MARK_BYTES)
-    if (!mark.equals(encodeMark(markOf(id, volume)))) {
+    if (compareMark(mark, markOf(id, volume)) !== 'ours') {
       throw new Refusal('disk-failed', `The mark of ${volume.name} is not on ${hold.disk.node}`)
     }
     const made = decodeSuperblock(await hold.read(0, SUPERBLOCK_BYTES))

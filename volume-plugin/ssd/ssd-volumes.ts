@@ -6,7 +6,7 @@ import { isAnonymous } from '../volume-name.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Volume, Volumes } from '../volumes.ts'
 import type { Choosing } from './choosing.ts'
-import { WIPING } from './claim.ts'
+import { LONGEST_HOST, WIPING } from './claim.ts'
 import type { ClaimedVolume, ClaimId } from './claim.ts'
 import type { Claims, VolumeClaim } from './claims.ts'
 import type { Locks } from './locks.ts'
@@ -184,7 +184,7 @@ export class SsdVolumes implements Volumes {
         options,
         created: new Date().toISOString(),
         fsUuid: randomUUID(),
-        host,
+        host: host.slice(0, LONGEST_HOST),
         boot,
       },
     }

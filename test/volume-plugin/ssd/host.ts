@@ -34,6 +34,8 @@ export type StartOptions = {
   readonly mounts?: (real: Mounts) => Mounts
   readonly deny?: readonly string[]
   readonly roots?: Roots
+  /** The host's name. */
+  readonly name?: string
 }
 
 /**
@@ -81,7 +83,7 @@ export class Host {
   }
 
   async start(options: StartOptions = {}): Promise<Running> {
-    const { book, disks, mounts, deny = [], roots = {} } = options
+    const { book, disks, mounts, deny = [], roots = {}, name = 'testhost' } = options
     const database = await LevelDatabase.open(join(this.#state, 'db'))
     const realBook = new LevelClaimBook(database, await Witness.open(this.lists), BOOT)
     const realDisks = new LinuxDisks(roots)
@@ -99,7 +101,7 @@ export class Host {
         },
         isAnonymousAllowed: false,
         retainMs: 60 * 60_000,
-        host: 'testhost',
+        host: name,
         boot: BOOT,
         mountRoot: join(this.folder, 'mounts'),
         peekAt: join(this.#state, 'peek'),
