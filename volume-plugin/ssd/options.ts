@@ -1,6 +1,14 @@
 import * as v from '@badrap/valita'
-import { parseDuration } from '../../shared/duration.ts'
-import { Refusal } from '../../shared/refusal.ts'
+import {
+  commonTexts,
+  parseId,
+  parseMode,
+  parseRetain,
+  readOptions,
+  sameTexts,
+  written,
+} from '../option-values.ts'
+import type { Given } from '../option-values.ts'
 import { checkLabel } from './disk-labels.ts'
 import { listText, parseMkfs, parseMount } from './option-lists.ts'
 import { parseSize } from './sizes.ts'
@@ -23,12 +31,6 @@ export type SsdOptions = {
   readonly retainMs: number | undefined
 }
 
-const MOST_OPTIONS = 64
-const LONGEST_OPTION = 4096
-/** The one after it means "leave it" to chown(2). */
-const HIGHEST_ID = 2 ** 32 - 2
-const HIGHEST_MODE = 0o7777
-const LONGEST_RETAIN_MS = 36_500 * 86_400_000
 const KNOWN = 'size, require, mkfs, mount, uid, gid, mode, retain and fs'
 
 const NONE: SsdOptions = {
@@ -43,30 +45,8 @@ const NONE: SsdOptions = {
 }
 
 /** @throws {Refusal} `bad-option` naming the option, what was given, and what is allowed */
-export function readSsdOptions(given: Readonly<Record<string, string>>): SsdOptions {
-  const entries = Object.entries(given)
-  if (entries.length > MOST_OPTIONS) {
-    throw new Refusal(
-      'bad-option',
-      `${entries.length} options were given, and ${MOST_OPTIONS} are allowed; there are ${KNOWN}`,
-    )
-  }
-  let read = NONE
-  for (const [name, value] of entries) {
-    try {
-      if (Buffer.byteLength(name + value) > LONGEST_OPTION) {
-        throw new Error(`Must be ${LONGEST_OPTION} bytes at most`)
-      }
-      read = { ...read, ...readOption(name, value) }
-    } catch (cause) {
-      throw new Refusal(
-        'bad-option',
-        `Option ${shortened(`${name}=${value}`)}: ${(cause as Error).message}`,
-        { cause },
-      )
-    }
-  }
-  return read
+export function readSsdOptions(given: Given): SsdOptions {
+  return readOptions(given, NONE, KNOWN, readOption)
 }
 
 function readOption(name: string, value: string): Partial<SsdOptions> {
@@ -108,28 +88,6 @@ function parseRequire(text: string): Record<string, string> {
   return Object.fromEntries(labels)
 }
 
-function parseId(text: string): number {
-  const id = Number(text)
-  if (!/^\d{1,10}$/.test(text) || id > HIGHEST_ID) {
-    throw new Error(`Must be a number from 0 to ${HIGHEST_ID}; names mean nothing outside an image`)
-  }
-  return id
-}
-
-function parseMode(text: string): number {
-  const mode = Number.parseInt(text, 8)
-  if (!/^[0-7]{1,5}$/.test(text) || mode > HIGHEST_MODE) {
-    throw new Error('Must be octal, from 0 to 7777, such as 0750')
-  }
-  return mode
-}
-
-function parseRetain(text: string): number {
-  const ms = parseDuration(text)
-  if (ms > LONGEST_RETAIN_MS) throw new Error('Must be 36500d at most')
-  return ms
-}
-
 /** Asking for what is always had changes nothing. */
 function requireXfs(text: string): Partial<SsdOptions> {
   if (text === 'xfs') return {}
@@ -141,33 +99,22 @@ function requireXfs(text: string): Partial<SsdOptions> {
   throw new Error('Volumes are XFS alone; leave it out')
 }
 
-function shortened(text: string): string {
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text
-}
-
 /** Whether both ask for the same, in whatever order or units it was written. */
 export function sameOptions(a: SsdOptions, b: SsdOptions): boolean {
-  return JSON.stringify(sorted(optionsText(a))) === JSON.stringify(sorted(optionsText(b)))
+  return sameTexts(optionsText(a), optionsText(b))
 }
-
-const sorted = (record: Readonly<Record<string, string>>) =>
-  Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1))
 
 /** What was asked, as `-o` takes it, without loss. */
 export function optionsText(options: SsdOptions): Record<string, string> {
-  const { size, require, mkfs, mount, uid, gid, mode, retainMs } = options
+  const { size, require, mkfs, mount } = options
   const labels = Object.entries(require).map(([name, value]) => `${name}=${value}`)
-  const texts = {
-    size: size === undefined ? '' : binary(size),
+  return written({
+    size: size === undefined ? undefined : binary(size),
     require: labels.toSorted().join(','),
     mkfs: listText(mkfs),
     mount: listText(mount),
-    uid: uid === undefined ? '' : String(uid),
-    gid: gid === undefined ? '' : String(gid),
-    mode: mode === undefined ? '' : mode.toString(8).padStart(4, '0'),
-    retain: retainMs === undefined ? '' : duration(retainMs),
-  }
-  return Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ''))
+    ...commonTexts(options),
+  })
 }
 
 function binary(bytes: number): string {
@@ -179,17 +126,6 @@ function binary(bytes: number): string {
   ] as const
   const [unit, size] = units.find(([, each]) => bytes % each === 0) ?? ['', 1]
   return `${bytes / size}${unit}`
-}
-
-function duration(ms: number): string {
-  const units = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1000],
-  ] as const
-  const [unit, size] = units.find(([, each]) => ms % each === 0) ?? ['ms', 1]
-  return ms === 0 ? '0' : `${ms / size}${unit}`
 }
 
 const stored = v.object({
