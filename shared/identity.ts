@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import * as v from '@badrap/valita'
 import { isSameMachine } from './fingerprint.ts'
 import type { Fingerprint } from './host.ts'
+import { isSystemError } from './system-error.ts'
 
 const identity = v.object({
   id: v.string().assert(id => id !== '', 'an empty id'),
@@ -60,13 +61,10 @@ async function read(file: string): Promise<Stored | undefined> {
   try {
     return identity.parse(JSON.parse(await readFile(file, 'utf8')), { mode: 'strip' })
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
+    if (isSystemError(error, 'ENOENT')) return undefined
     throw error
   }
 }
-
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code
 
 /**
  * On the disk under its name before anybody uses it: an identity lost in a power cut would orphan its addresses. Linked,
@@ -81,7 +79,7 @@ async function make(file: string, machine: Fingerprint): Promise<Stored> {
   try {
     await link(draft, file)
   } catch (error) {
-    if (!hasCode(error, 'EEXIST')) throw error
+    if (!isSystemError(error, 'EEXIST')) throw error
   } finally {
     await unlink(draft)
   }

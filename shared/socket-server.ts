@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { RequestListener, Server } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { isSystemError } from './system-error.ts'
 
 export interface SocketServer {
   /** Takes no more requests, and waits for those under way, `withinMs` at most. */
@@ -52,7 +53,7 @@ async function answers(socket: string): Promise<boolean> {
     return true
   } catch (error) {
     // A living server that has too much to do refuses otherwise.
-    return !(error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED')
+    return !isSystemError(error, 'ECONNREFUSED')
   } finally {
     connection.destroy()
   }

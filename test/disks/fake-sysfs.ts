@@ -58,7 +58,6 @@ export class FakeSysfs {
       removable: '0',
       hidden: '0',
       'queue/rotational': '0',
-      'queue/logical_block_size': '512',
       'queue/zoned': 'none',
       'device/state': isNvme ? 'live' : 'running',
       'device/numa_node': '0',

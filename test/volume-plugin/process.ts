@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as v from '@badrap/valita'
 import { AdminClient } from '../../cli/client.ts'
+import { isSystemError } from '../../shared/system-error.ts'
 import type { LoopDisk } from '../disks/loop-disk.ts'
 import { childrenOf } from '../engine/lab/processes.ts'
 import type { ProcessId } from '../engine/lab/processes.ts'
@@ -214,7 +215,7 @@ export async function isDropped(call: Promise<Answer>): Promise<boolean> {
     await call
     return false
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ECONNRESET') return true
+    if (isSystemError(error, 'ECONNRESET')) return true
     throw error
   }
 }

@@ -33,8 +33,6 @@ export type Disk = {
   readonly transport: string
   /** -1 where the kernel knows none. */
   readonly numaNode: number
-  /** Of a sector, in bytes. */
-  readonly logicalBlock: number
   readonly isReadOnly: boolean
   readonly isRemovable: boolean
   readonly isHidden: boolean

@@ -2,13 +2,14 @@ import { constants } from 'node:fs'
 import { open, readFile, realpath } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isSystemError } from '../../shared/system-error.ts'
 import { command, words } from '../command.ts'
+import { parseMountinfo, parseSwaps } from '../../shared/mountinfo.ts'
+import type { MountLine } from '../../shared/mountinfo.ts'
 import type { Disk } from './disk.ts'
 import type { Disks, Hold, NotHeld } from './disks.ts'
 import { Lane } from './lane.ts'
 import { LinuxHold } from './linux-hold.ts'
-import { parseMountinfo, parseSwaps } from '../mountinfo.ts'
-import type { MountLine } from '../mountinfo.ts'
 import { readAll } from './read-all.ts'
 import { deviceAt, whyNotSame } from './same-disk.ts'
 import { listOf, readSysfsDisk } from './sysfs.ts'
@@ -106,7 +107,7 @@ async function isLockedNow(lock: FileHandle): Promise<boolean> {
 
 function notHeld({ node }: Disk, error: unknown): NotHeld {
   if (!(error instanceof Error)) throw error
-  if ('code' in error && error.code === 'EBUSY') {
+  if (isSystemError(error, 'EBUSY')) {
     const why = `${node} is in use: mounted, also where this process cannot see it, swapped to, or held by another process`
     return { held: false, busy: true, why }
   }

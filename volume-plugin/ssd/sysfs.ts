@@ -42,7 +42,6 @@ export async function readSysfsDisk(
     backingFile,
     transport: transportOf(name, path),
     numaNode: await numaNodeOf(path, sysRoot),
-    logicalBlock: Number((await text('queue/logical_block_size')) || SECTOR),
     isReadOnly: (await text('ro')) === '1',
     isRemovable: (await text('removable')) === '1',
     isHidden: (await text('hidden')) === '1',

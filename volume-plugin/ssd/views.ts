@@ -1,6 +1,5 @@
 import type { Volume } from '../volumes.ts'
 import type { Claim } from './claim.ts'
-import { isVolumeClaim } from './claims.ts'
 import type { Claims, VolumeClaim } from './claims.ts'
 import type { Mounting } from './mounting.ts'
 import { optionsText } from './options.ts'
@@ -68,7 +67,7 @@ export function claimView(claim: Claim, known: Known): object {
     fsUuid: volume?.fsUuid ?? '',
     mountpoint: known.mounting.rootOf(id),
     mounts: known.mounting.countsOf(id),
-    options: isVolumeClaim(claim) ? optionsText(claim.volume.options) : {},
+    options: volume ? optionsText(volume.options) : {},
     labels: known.claims.labels(key),
     ...(state.is === 'parked'
       ? { parked: { since: state.since, leftMs: Math.max(0, state.keepMs - state.keptMs) } }

@@ -24,7 +24,6 @@ if (canUseDisks()) {
       identity: { wwid: '', serial: `loop:${loop.file}`, model: '', size: 300 * MIB },
       backingFile: loop.file,
       transport: 'loop',
-      logicalBlock: 4096,
       isReadOnly: false,
       isRotational: false,
       isSwap: false,

@@ -20,7 +20,6 @@ export function someDisk(name: string, { identity, ...change }: Change = {}): Di
     backingFile: undefined,
     transport: 'sata',
     numaNode: -1,
-    logicalBlock: 512,
     isReadOnly: false,
     isRemovable: false,
     isHidden: false,
