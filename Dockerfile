@@ -59,14 +59,17 @@ COPY --from=ipam-compiled /berth/.compiled /berth/.compiled
 FROM compiling AS volume-compiled
 COPY volume-plugin volume-plugin
 RUN MODE=ssd MOUNT_ROOT=/tmp/mounts timeout 3 node --expose-gc volume-plugin/main.ts; true
+RUN MODE=cluster MOUNT_ROOT=/tmp/mounts timeout 3 node --expose-gc volume-plugin/main.ts; true
+# What asks the cluster file system is a process of its own, with flags of its own.
+RUN timeout 3 node volume-plugin/cluster/hand.ts; true
 
-FROM system AS disk-tools
+FROM system AS volume-tools
 RUN command -v mkfs.xfs || { apt-get update && apt-get install -y --no-install-recommends xfsprogs e2fsprogs mount; }
-RUN mkdir -p /rootfs-disks/mounts \
-    && copy-programs /rootfs-disks /usr/bin/mount /usr/bin/umount /usr/bin/flock /usr/bin/partx \
+RUN mkdir -p /rootfs-tools/mounts /rootfs-tools/cluster \
+    && copy-programs /rootfs-tools /usr/bin/mount /usr/bin/umount /usr/bin/rm /usr/bin/flock /usr/bin/partx \
       /usr/bin/chattr /usr/sbin/blkid /usr/sbin/blockdev /usr/sbin/wipefs /usr/sbin/blkdiscard /usr/sbin/mkfs.xfs
 
 FROM runtime AS volume-plugin
-COPY --from=disk-tools /rootfs-disks /
+COPY --from=volume-tools /rootfs-tools /
 COPY volume-plugin /berth/volume-plugin
 COPY --from=volume-compiled /berth/.compiled /berth/.compiled

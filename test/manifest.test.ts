@@ -14,7 +14,7 @@ const OF_NODE = [
   'UV_THREADPOOL_SIZE',
 ]
 /** Fixed by the image: what it is, where the engine mounts things, and where it looks for the socket. */
-const PATHS = ['DATA_DIR', 'PLUGIN_SOCKET', 'MOUNT_ROOT']
+const PATHS = ['DATA_DIR', 'PLUGIN_SOCKET', 'MOUNT_ROOT', 'CLUSTER_MOUNT']
 const FIXED = ['MODE', ...PATHS, ...OF_NODE]
 
 type Variable = {
@@ -28,22 +28,27 @@ type Plugin = {
   /** Its part of the manifest. */
   readonly part: string
   /** All that it reads. */
-  readonly settings: object
+  readonly settings: readonly string[]
   read(environment: Environment): Readonly<Record<string, unknown>>
 }
 
 const IPAM: Plugin = {
   part: 'ipam-plugin/config.json',
-  settings: ipam.SETTINGS,
+  settings: Object.keys(ipam.SETTINGS),
   read: ipam.readIpamSettings,
 }
 const SSD: Plugin = {
   part: 'volume-plugin/config.ssd.json',
-  settings: volume.SETTINGS,
+  settings: volumeSettings(name => !/^(CLUSTER|ETCD)_/.test(name)),
   read: volume.readVolumeSettings,
 }
+const CLUSTER: Plugin = {
+  part: 'volume-plugin/config.cluster.json',
+  settings: volumeSettings(name => !name.startsWith('SSD_')),
+  read: given => volume.readVolumeSettings({ MODE: 'cluster', ...given }),
+}
 
-for (const plugin of [IPAM, SSD]) {
+for (const plugin of [IPAM, SSD, CLUSTER]) {
   const manifest = await manifestOf(plugin)
   const env = manifest['env'] as readonly Variable[]
   const own = env.filter(({ name }) => !OF_NODE.includes(name))
@@ -52,7 +57,7 @@ for (const plugin of [IPAM, SSD]) {
 
   await t.test(about('it names exactly the settings that the plugin reads'), t => {
     const names = own.map(({ name }) => name).toSorted()
-    t.strictSame(names, Object.keys(plugin.settings).toSorted())
+    t.strictSame(names, plugin.settings.toSorted())
     t.end()
   })
 
@@ -84,11 +89,13 @@ for (const plugin of [IPAM, SSD]) {
     t.equal(defaults['DATA_DIR'], state?.destination)
     t.equal(defaults['PLUGIN_SOCKET'], `/run/docker/plugins/${socket}`)
     t.equal(defaults['MOUNT_ROOT'], manifest['propagatedMount'])
+    const [, cluster] = manifest['mounts'] as readonly { readonly destination: string }[]
+    if ('CLUSTER_MOUNT' in defaults) t.equal(defaults['CLUSTER_MOUNT'], cluster?.destination)
     t.end()
   })
 }
 
-await t.test('the volume plugin asks for what disks need, and for nothing else', async t => {
+await t.test('the plugin of disks asks for what disks need, and for nothing else', async t => {
   const manifest = await manifestOf(SSD)
   // Not CAP_LINUX_IMMUTABLE: with mount points that cannot be deleted, no engine can remove the plugin.
   t.strictSame(manifest['linux'], {
@@ -101,6 +108,32 @@ await t.test('the volume plugin asks for what disks need, and for nothing else',
   const [, dev] = manifest['mounts'] as readonly unknown[]
   t.match(dev, { source: '/dev', destination: '/dev', options: ['rbind', 'rslave'] })
 })
+
+await t.test(
+  'the plugin of folders asks for a bind mount and for etcd, and for nothing else',
+  async t => {
+    const manifest = await manifestOf(CLUSTER)
+    t.strictSame(manifest['linux'], {
+      capabilities: ['CAP_SYS_ADMIN'],
+      allowAllDevices: false,
+      devices: [],
+    })
+    t.strictSame(manifest['network'], { type: 'host' })
+    t.notOk('pidhost' in manifest)
+    const [, cluster, ...more] = manifest['mounts'] as readonly unknown[]
+    t.match(cluster, {
+      source: '/mnt',
+      destination: '/cluster',
+      options: ['rbind', 'rslave'],
+      settable: ['source'],
+    })
+    t.strictSame(more, [])
+  },
+)
+
+function volumeSettings(isWanted: (name: string) => boolean): readonly string[] {
+  return Object.keys(volume.SETTINGS).filter(isWanted)
+}
 
 function withoutPaths(settings: Readonly<Record<string, unknown>>): object {
   return Object.fromEntries(Object.entries(settings).filter(([name]) => !PATHS.includes(name)))
