@@ -25,7 +25,7 @@ export function volumeMethods(scope: Volumes['scope'], started: () => Promise<Vo
     'VolumeDriver.Capabilities': (): wire.Capabilities => ({ Capabilities: { Scope: scope } }),
     'VolumeDriver.Get': async (body, call) =>
       await orDrop(async () => await get(await started(), body, call)),
-    'VolumeDriver.List': async () => await orDrop(async () => list(await started())),
+    'VolumeDriver.List': async () => await orDrop(async () => await list(await started())),
     'VolumeDriver.Path': async (body, call) =>
       await orDrop(async () => await path(await started(), body, call)),
     'VolumeDriver.Create': async (body, call) => {
@@ -62,18 +62,18 @@ export function volumeMethods(scope: Volumes['scope'], started: () => Promise<Vo
 }
 
 async function get(volumes: Volumes, body: unknown, call: Call): Promise<wire.GetAnswer> {
-  const { mountpoint, name, created, status } = require(volumes, body, call)
+  const { mountpoint, name, created, status } = await require(volumes, body, call)
   const mounted = mountpoint === undefined ? {} : { Mountpoint: mountpoint }
   return { Volume: { Name: name, ...mounted, CreatedAt: created, Status: status } }
 }
 
 async function path(volumes: Volumes, body: unknown, call: Call): Promise<wire.MountAnswer> {
-  return { Mountpoint: require(volumes, body, call).mountpoint ?? '' }
+  return { Mountpoint: (await require(volumes, body, call)).mountpoint ?? '' }
 }
 
-function list(volumes: Volumes): wire.ListAnswer {
+async function list(volumes: Volumes): Promise<wire.ListAnswer> {
   return {
-    Volumes: volumes.list().map(({ name, mountpoint }) => ({
+    Volumes: (await volumes.list()).map(({ name, mountpoint }) => ({
       Name: name,
       ...(mountpoint === undefined ? {} : { Mountpoint: mountpoint }),
     })),
@@ -81,11 +81,11 @@ function list(volumes: Volumes): wire.ListAnswer {
 }
 
 /** @throws {Refusal} `unknown-volume`, the one answer that the engine may take as a "no" */
-function require(volumes: Volumes, body: unknown, call: Call): Volume {
+async function require(volumes: Volumes, body: unknown, call: Call): Promise<Volume> {
   const { Name } = wire.readNamed(body)
   call.note({ volume: Name })
   const name = volumeName(Name)
-  const volume = name === undefined ? undefined : volumes.get(name)
+  const volume = name === undefined ? undefined : await volumes.get(name)
   if (volume) return volume
   throw new Refusal('unknown-volume', `no such volume: ${Name}`)
 }

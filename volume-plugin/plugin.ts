@@ -1,21 +1,32 @@
 import type { Logger } from 'pino'
 import { serveAdmin } from '../shared/admin-server.ts'
+import type { Routes } from '../shared/admin-server.ts'
 import { servePlugin } from '../shared/plugin-server.ts'
 import { Startup } from '../shared/startup.ts'
 import { within } from '../shared/within.ts'
 import { BODILESS, volumeMethods } from './driver.ts'
-import { ssdRoutes } from './ssd/routes.ts'
-import type { Ssd } from './ssd/ssd.ts'
+import type { Volumes } from './volumes.ts'
 
-export type VolumePluginOptions = {
+export type VolumePluginOptions<T extends Opened> = {
+  readonly scope: Volumes['scope']
   readonly socket: string
   readonly adminSocket: string
   readonly log: Logger
   /** Tried again until it succeeds; connections are dropped meanwhile, and the operator is told why. */
-  readonly open: () => Promise<Opened>
+  readonly open: () => Promise<T>
+  /** What an operator may see and do. */
+  readonly routes: (started: () => Promise<T>) => Routes
 }
 
-export type Opened = { readonly ssd: Ssd; close(): Promise<void> }
+/** The state of a plugin, once it is read. */
+export type Opened = {
+  readonly volumes: Volumes
+  /** Does what is due; called every few seconds, also while an earlier call goes on. */
+  tend(): Promise<void>
+  /** Resolves when none of the work that nobody waits for is under way. */
+  idle(): Promise<void>
+  close(): Promise<void>
+}
 
 const TEND_EVERY_MS = 5000
 /** For requests, and then for work that nobody waits for: the engine kills ten seconds after it asked. */
@@ -27,21 +38,23 @@ const FINISH_WITHIN_MS = 4000
  * @throws {Error} where the socket cannot be listened at
  * @returns what stops it: no more requests, those under way finished, the state closed; what is mounted stays mounted
  */
-export async function serveVolumes(options: VolumePluginOptions): Promise<() => Promise<void>> {
-  const { socket, adminSocket, log } = options
-  const ready = Promise.withResolvers<Startup<Opened>>()
-  const started = async () => (await (await ready.promise).value()).ssd
+export async function serveVolumes<T extends Opened>(
+  options: VolumePluginOptions<T>,
+): Promise<() => Promise<void>> {
+  const { scope, socket, adminSocket, log, routes } = options
+  const ready = Promise.withResolvers<Startup<Tended<T>>>()
+  const started = async () => (await (await ready.promise).value()).opened
   const server = await servePlugin({
     socket,
     log,
-    methods: volumeMethods('local', async () => (await started()).volumes),
+    methods: volumeMethods(scope, async () => (await started()).volumes),
     bodiless: BODILESS,
     unreadable: 'drop',
   })
   const warn = (fault: Error) => log.error({ err: fault }, 'not ready; trying again')
   const startup = new Startup(async () => await openAndTend(options), warn)
   ready.resolve(startup)
-  const admin = new Startup(() => serveAdmin(adminSocket, ssdRoutes(started)), warn)
+  const admin = new Startup(() => serveAdmin(adminSocket, routes(started)), warn)
   return async () => {
     await server.close(FINISH_WITHIN_MS)
     await (await admin.stop())?.close(0)
@@ -49,20 +62,19 @@ export async function serveVolumes(options: VolumePluginOptions): Promise<() => 
   }
 }
 
-async function openAndTend({ open, log }: VolumePluginOptions): Promise<Opened> {
+type Tended<T> = { readonly opened: T; close(): Promise<void> }
+
+async function openAndTend<T extends Opened>(options: VolumePluginOptions<T>): Promise<Tended<T>> {
+  const { open, log } = options
   const opened = await open()
-  const { ssd } = opened
-  const { missing } = ssd.claims
-  if (missing.length > 0) log.error({ missing }, 'the records of volumes were lost')
-  log.info({ volumes: ssd.claims.allReady().length }, 'ready')
-  const tend = () => void ssd.tend().catch(error => log.warn({ err: error }, 'cannot tend yet'))
+  const tend = () => void opened.tend().catch(error => log.warn({ err: error }, 'cannot tend yet'))
   tend()
   const timer = setInterval(tend, TEND_EVERY_MS)
   return {
-    ssd,
+    opened,
     close: async () => {
       clearInterval(timer)
-      await within(ssd.keeping.idle(), FINISH_WITHIN_MS)
+      await within(opened.idle(), FINISH_WITHIN_MS)
       await opened.close()
     },
   }

@@ -16,14 +16,14 @@ export interface Volumes {
   /** Of an unknown name or id nothing is to do. */
   unmount(name: VolumeName, id: string): Promise<void>
   /**
-   * From what is in memory, waiting for nothing.
+   * From what is in memory, where that knows the volume: the engine asks before each of its calls.
    *
    * @returns undefined where there is no such volume: the engine forgets it
    * @throws {DropConnection} where that cannot be known
    */
-  get(name: VolumeName): Volume | undefined
+  get(name: VolumeName): Promise<Volume | undefined>
   /** As `get`; asked often, so that it is only what the engine takes of it. */
-  list(): readonly Pick<Volume, 'name' | 'mountpoint'>[]
+  list(): Promise<readonly Pick<Volume, 'name' | 'mountpoint'>[]>
 }
 
 export type Volume = {

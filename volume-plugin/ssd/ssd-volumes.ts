@@ -117,7 +117,7 @@ export class SsdVolumes implements Volumes {
     })
   }
 
-  get(name: VolumeName): Volume | undefined {
+  async get(name: VolumeName): Promise<Volume | undefined> {
     const claim = this.#parts.claims.ready(name)
     if (claim) return volumeOf(claim, this.#parts)
     if (this.#isUnknown(name)) throw new DropConnection(unknownText(name))
@@ -125,7 +125,7 @@ export class SsdVolumes implements Volumes {
     return undefined
   }
 
-  list(): readonly Pick<Volume, 'name' | 'mountpoint'>[] {
+  async list(): Promise<readonly Pick<Volume, 'name' | 'mountpoint'>[]> {
     const { claims, mounting } = this.#parts
     const [lost] = claims.missing
     if (lost) throw new DropConnection(unknownText(lost.name))

@@ -66,7 +66,8 @@ export async function startSsd(order: SsdOrder) {
   const tendSoon = (): void => void tend().catch(() => {})
   const known = { claims, locks, choosing, resuming, mounting, orphans, presence }
   const parts = { ...order, ...known, tendSoon }
-  return { ...parts, keeping, discarding, tend, volumes: new SsdVolumes(parts) }
+  const idle = async (): Promise<void> => await keeping.idle()
+  return { ...parts, keeping, discarding, tend, idle, volumes: new SsdVolumes(parts) }
 }
 
 /**

@@ -20,7 +20,7 @@ if (canUseDisks()) {
     await withVolume(host)
     const running = await host.start({ book: failOnce('parked') })
     await t.rejects(running.remove('db'), UNKNOWN)
-    t.ok(running.get('db'), 'as the caller was told')
+    t.ok(await running.get('db'), 'as the caller was told')
     await running.ssd.tend()
     t.equal(await running.kept('db'), 'precious')
     await running.end()
@@ -56,9 +56,9 @@ if (canUseDisks()) {
       const intent = { ...claimOf('db'), id: id as ClaimId, state: { is: 'intent' } } as const
       await host.write(claimOf('db'), intent)
       const running = await host.start()
-      t.ok(running.get('db'))
+      t.ok(await running.get('db'))
       await running.ssd.tend()
-      t.ok(running.get('db'))
+      t.ok(await running.get('db'))
       t.strictSame(running.states, ['db intent', 'db ready'])
     }
   })
@@ -112,7 +112,7 @@ if (canUseDisks()) {
     await (await inside.promise).close()
     await running.create('db')
     t.strictSame(running.states, ['db ready'])
-    t.equal(running.get('db')?.mountpoint, undefined)
+    t.equal((await running.get('db'))?.mountpoint, undefined)
     t.strictSame(await mountedBelow(running.ssd.mounts, host.folder), [])
   })
 

@@ -194,8 +194,8 @@ export class Running {
     await this.ssd.volumes.remove(requireVolumeName(name))
   }
 
-  get(name: string): Volume | undefined {
-    return this.ssd.volumes.get(requireVolumeName(name))
+  async get(name: string): Promise<Volume | undefined> {
+    return await this.ssd.volumes.get(requireVolumeName(name))
   }
 
   /** As the operator's socket does. */

@@ -65,9 +65,9 @@ if (canUseDisks()) {
       await running.unmount('db', id)
       await running.end()
       const later = await host.start()
-      t.ok(later.get('db')?.mountpoint, `mounted by ${id.slice(0, 20)}, once`)
+      t.ok((await later.get('db'))?.mountpoint, `mounted by ${id.slice(0, 20)}, once`)
       await later.unmount('db', id)
-      t.equal(later.get('db')?.mountpoint, undefined)
+      t.equal((await later.get('db'))?.mountpoint, undefined)
       await later.end()
     }
   })
@@ -79,7 +79,7 @@ if (canUseDisks()) {
     for (const row of ['', 'garbage', '{"boot":"boot","ids":{"a":"many"}}']) {
       await host.writeRow(`mounts/${claim.id}`, row)
       const running = await host.start()
-      t.ok(running.get('db'))
+      t.ok(await running.get('db'))
       await running.end()
     }
   })

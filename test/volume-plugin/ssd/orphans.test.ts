@@ -12,24 +12,24 @@ if (canUseDisks()) {
     await withVolume(host)
     await host.loseState()
     const running = await host.start()
-    const isKnown = (when: string) => {
-      t.throws(() => running.get('db'), { name: 'DropConnection' }, when)
+    const isKnown = async (when: string) => {
+      await t.rejects(running.get('db'), { name: 'DropConnection' }, when)
     }
-    isKnown('when it was found')
+    await isKnown('when it was found')
     await host.byHand(host.disk, async () => {
       t.match(await running.disk(host.disk.name), { state: 'orphan' })
-      isKnown('while somebody has it mounted')
+      await isKnown('while somebody has it mounted')
     })
     await host.disk.detach()
     t.equal(await running.disk(host.disk.name), undefined)
-    isKnown('when it was pulled out')
+    await isKnown('when it was pulled out')
     await t.rejects(running.create('db'), { code: 'volume-exists' })
 
     await host.disk.attach()
     await running.adopt(host.disk)
     t.equal(await running.kept('db'), 'precious')
     await running.ask('GET /v1/disks')
-    t.ok(running.get('db'))
+    t.ok(await running.get('db'))
   })
 
   void file.test('a free disk is taken also while disks are shown', async t => {

@@ -13,7 +13,7 @@ if (canUseDisks()) {
     for (const is of BEFORE) {
       await host.write({ ...claim, state: { is } })
       const running = await host.start()
-      t.ok(running.get('db'), `to ${is}: the volume is there at once`)
+      t.ok(await running.get('db'), `to ${is}: the volume is there at once`)
       await running.ssd.tend()
       t.strictSame(running.states, ['db ready'])
       t.equal(await running.kept('db'), 'precious', `to ${is}: its data is there`)

@@ -101,7 +101,7 @@ if (canUseDisks()) {
     await wiping.promise
     const created = running.create('db')
     try {
-      await until('the volume', 20_000, () => running.get('db') !== undefined)
+      await until('the volume', 20_000, async () => (await running.get('db')) !== undefined)
       t.strictSame(running.states, ['db ready', 'db wiping'])
     } finally {
       goOn.resolve()

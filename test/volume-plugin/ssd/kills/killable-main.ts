@@ -4,12 +4,12 @@ import { bootId } from '../../../../shared/boot-id.ts'
 import { LevelDatabase } from '../../../../shared/level-database.ts'
 import { openLog } from '../../../../shared/log.ts'
 import { serveVolumes } from '../../../../volume-plugin/plugin.ts'
-import type { Opened } from '../../../../volume-plugin/plugin.ts'
 import { readVolumeSettings } from '../../../../volume-plugin/settings.ts'
 import type { Disks } from '../../../../volume-plugin/ssd/disks.ts'
 import { LevelClaimBook } from '../../../../volume-plugin/ssd/level-claim-book.ts'
 import { LinuxDisks } from '../../../../volume-plugin/ssd/linux-disks.ts'
 import { LinuxMounts } from '../../../../volume-plugin/ssd/linux-mounts.ts'
+import { ssdRoutes } from '../../../../volume-plugin/ssd/routes.ts'
 import { startSsd } from '../../../../volume-plugin/ssd/ssd.ts'
 import type { Ssd } from '../../../../volume-plugin/ssd/ssd.ts'
 import { Witness } from '../../../../volume-plugin/ssd/witness.ts'
@@ -42,17 +42,19 @@ process.on('message', (message: KillAt) => {
 process.on('disconnect', () => process.exit(1))
 
 await serveVolumes({
+  scope: 'local',
   socket: settings.PLUGIN_SOCKET,
   adminSocket: join(state, 'admin.sock'),
   log,
   open,
+  routes: ssdRoutes,
 })
 log.info('listening')
 
-async function open(): Promise<Opened> {
+async function open() {
   const database = await LevelDatabase.open(join(state, 'db'))
   try {
-    return { ssd: await start(database), close: async () => await database.close() }
+    return { ...(await start(database)), close: async () => await database.close() }
   } catch (error) {
     await database.close()
     throw error

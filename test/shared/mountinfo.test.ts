@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseMountinfo, parseSwaps } from '../../volume-plugin/mountinfo.ts'
+import { parseMountinfo, parseSwaps } from '../../shared/mountinfo.ts'
 
 await t.test('a mount is read with its options, however many fields there are', t => {
   const text = [

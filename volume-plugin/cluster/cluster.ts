@@ -1,0 +1,62 @@
+import type { Logger } from 'pino'
+import type { Host } from '../../shared/host.ts'
+import { KeyedQueue } from '../../shared/keyed-queue.ts'
+import type { Store } from '../../shared/store.ts'
+import { volumeName } from '../volume-name.ts'
+import { Catalogue } from './catalogue.ts'
+import type { ClusterBook } from './cluster-book.ts'
+import type { Binds, ClusterFiles } from './cluster-files.ts'
+import { ClusterVolumes } from './cluster-volumes.ts'
+import { Holding } from './holding.ts'
+import { Keeping } from './keeping.ts'
+import { Making } from './making.ts'
+import { Mirror } from './mirror.ts'
+import { MountNotes } from './mount-notes.ts'
+import { Mounting } from './mounting.ts'
+import { Parking } from './parking.ts'
+import { Registration } from './registration.ts'
+
+export type ClusterOrder = {
+  readonly host: Host
+  readonly store: Store
+  readonly book: ClusterBook
+  readonly files: ClusterFiles
+  readonly binds: Binds
+  readonly mountRoot: string
+  readonly retainMs: number
+  /** Why this machine may not use the identity in its state directory, if so. */
+  readonly barred: () => string | undefined
+  readonly log: Pick<Logger, 'error'>
+}
+
+/** All parts of the volumes on the cluster file system. */
+export type Cluster = Awaited<ReturnType<typeof startCluster>>
+
+/** Takes up what an earlier process left. Neither the store nor the file system need be there yet. */
+export async function startCluster(order: ClusterOrder) {
+  const { host, store, book, files, mountRoot, retainMs, log } = order
+  const remembered = await book.load()
+  const registration = await Registration.open(store, book, host, remembered.notes)
+  const catalogue = new Catalogue(store, registration)
+  const mirror = new Mirror(book, remembered.mirror)
+  const notes = new MountNotes(book, remembered.mounts)
+  const queue = new KeyedQueue()
+  const lost = (name: string, why: string) => log.error({ volume: name, why }, LOST)
+  const holding = new Holding({ host, catalogue, registration, mirror, notes, lost })
+  const hostFolder = volumeName(host.name) ?? host.id
+  const mounting = new Mounting({ ...order, holding, notes, mountRoot, hostFolder })
+  const making = new Making(catalogue, files, host)
+  const parking = new Parking(catalogue, files, host, retainMs)
+  const parts = { host, catalogue, mirror, notes, making, parking, mounting, queue }
+  const volumes = new ClusterVolumes(parts)
+  const { barred } = order
+  const known = { ...parts, registration, holding, volumes, book, barred }
+  const keeping = new Keeping(known, remembered.kept, performance.now())
+  await mounting.begin()
+  const tend = async (): Promise<void> => await keeping.tend(performance.now())
+  const idle = async (): Promise<void> => await keeping.idle()
+  return { ...known, files, store, keeping, tend, idle }
+}
+
+const LOST =
+  'This host had the volume mounted, and it was taken from it: containers here that still run go on writing to it. Stop them'

@@ -1,0 +1,227 @@
+import { randomUUID } from 'node:crypto'
+import type { Host } from '../../shared/host.ts'
+import { Refusal } from '../../shared/refusal.ts'
+import { isOutage, OutcomeUnknown } from '../../shared/store.ts'
+import type { VolumeName } from '../volume-name.ts'
+import type { Catalogue } from './catalogue.ts'
+import type { MountNote } from './cluster-book.ts'
+import type { Mirror } from './mirror.ts'
+import { isHeld, isMounted } from './mount-notes.ts'
+import type { MountNotes } from './mount-notes.ts'
+import type { Registration } from './registration.ts'
+import { join, leave, requireReady } from './volume-changes.ts'
+import type { VolumeId, VolumeRecord } from './volume-record.ts'
+
+export type HoldingParts = {
+  readonly host: Host
+  readonly catalogue: Catalogue
+  readonly registration: Registration
+  readonly mirror: Mirror
+  readonly notes: MountNotes
+  /** Told of a volume that was taken from this host while it has it mounted. */
+  readonly lost: (name: VolumeName, why: string) => void
+}
+
+type Taken = { readonly record: VolumeRecord; readonly note: MountNote }
+
+/** Of a volume that the mirror does not know; until the store has told. */
+const NOT_KNOWN = '' as VolumeId
+
+/** Which volumes this host has mounted, as the store is told: all other hosts see it there. One call at a time for each volume. */
+export class Holding {
+  readonly #parts: HoldingParts
+
+  constructor(parts: HoldingParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * The store has it that this host has the volume, or, of a shared volume while the store is away, is told later.
+   *
+   * @throws {Refusal} `unknown-volume`, `held-elsewhere`, `not-ready`
+   */
+  async take(name: VolumeName): Promise<Taken> {
+    const { notes, mirror } = this.#parts
+    const before = notes.get(name)
+    const known = mirror.get(name)
+    if (before && isHeld(before) && known?.id === before.volume) {
+      const record = await this.#stillHeld(name, before, known)
+      if (record) return { record, note: before }
+    }
+    return await this.#takeAnew(name)
+  }
+
+  /** Nobody here has it any more: the store is told now, or as soon as it is back. */
+  async release(name: VolumeName): Promise<void> {
+    const { notes } = this.#parts
+    const note = notes.get(name)
+    if (!note) return
+    if (note.state === 'lost') return await notes.remove(name)
+    await notes.put(name, { ...note, state: 'leaving' })
+    await this.settle(name).catch(error => {
+      if (!isOutage(error) && !(error instanceof Refusal)) throw error
+    })
+  }
+
+  /**
+   * Tells the store what it was not told, and finds what was taken from this host.
+   *
+   * @throws {StoreUnavailable | OutcomeUnknown | Refusal} where the store cannot be told yet
+   */
+  async settle(name: VolumeName): Promise<void> {
+    const note = this.#parts.notes.get(name)
+    if (!note) return
+    switch (note.state) {
+      case 'taking':
+      case 'leaving':
+        return await this.#leave(name, note)
+      case 'untold':
+        return await this.#tell(name, note)
+      case 'taken':
+        return await this.#confirm(name, note)
+      case 'lost':
+        return
+      default:
+        return note.state satisfies never
+    }
+  }
+
+  /**
+   * What the store says of this host and nobody here knows: from before a reboot, or of a taking that was given up and
+   * committed all the same.
+   */
+  async forgetUnknown(name: VolumeName): Promise<void> {
+    const { host, mirror } = this.#parts
+    const record = mirror.get(name)
+    const op = record?.users[host.id]?.op
+    if (!record || op === undefined || !this.isUnknown(record)) return
+    await this.#change(name, found => leave(found, host.id, op))
+  }
+
+  isUnknown({ name, users }: VolumeRecord): boolean {
+    const { host, notes } = this.#parts
+    const user = users[host.id]
+    return user !== undefined && notes.get(name)?.op !== user.op
+  }
+
+  async #takeAnew(name: VolumeName): Promise<Taken> {
+    const { notes, mirror } = this.#parts
+    const known = mirror.get(name)
+    const before = notes.get(name)
+    const ids = before && before.volume === known?.id ? before.ids : {}
+    const [op, since] = [randomUUID(), new Date().toISOString()]
+    const volume = known?.id ?? NOT_KNOWN
+    const taking = await notes.put(name, { volume, op, since, state: 'taking', ids })
+    try {
+      const record = await this.#join(name, taking)
+      const kept = record.id === volume ? ids : {}
+      const note = { ...taking, volume: record.id, state: 'taken', ids: kept } as const
+      return { record, note: await notes.put(name, note) }
+    } catch (error) {
+      if (known && isShared(known) && this.#isAway(error)) {
+        return { record: known, note: await notes.put(name, { ...taking, state: 'untold' }) }
+      }
+      // Of an unknown outcome nobody knows whether it was taken: it is settled later.
+      if (!(error instanceof OutcomeUnknown)) await this.#putBack(name, before, error)
+      throw isOutage(error) ? away(name, error) : error
+    }
+  }
+
+  /** The store was not asked, or gave no answer. */
+  #isAway(error: unknown): boolean {
+    return isOutage(error) || !this.#parts.registration.isRegistered
+  }
+
+  /** Nothing was taken. */
+  async #putBack(name: VolumeName, before: MountNote | undefined, why: unknown): Promise<void> {
+    const { notes } = this.#parts
+    if (!before) return await notes.remove(name)
+    await notes.put(name, before)
+    const isLost =
+      why instanceof Refusal && (why.code === 'unknown-volume' || why.code === 'held-elsewhere')
+    if (isHeld(before) && isLost) await this.#lose(name, before, why.message)
+  }
+
+  /** While the store is away, what this host has it keeps. */
+  async #stillHeld(name: VolumeName, note: MountNote, known: VolumeRecord) {
+    const { catalogue, host, mirror } = this.#parts
+    if (known.options.access === 'shared' || note.state === 'untold') return known
+    try {
+      const found = await catalogue.find(name)
+      await mirror.learn(name, found)
+      return found?.users[host.id]?.op === note.op ? found : undefined
+    } catch (error) {
+      if (isOutage(error)) return known
+      throw error
+    }
+  }
+
+  async #leave(name: VolumeName, note: MountNote): Promise<void> {
+    const { host, notes } = this.#parts
+    await this.#change(name, found => leave(found, host.id, note.op))
+    await (isMounted(note) ? notes.put(name, { ...note, state: 'lost' }) : notes.remove(name))
+  }
+
+  async #tell(name: VolumeName, note: MountNote): Promise<void> {
+    try {
+      const record = await this.#join(name, note)
+      if (record.id === note.volume) await this.#parts.notes.put(name, { ...note, state: 'taken' })
+      else await this.#lose(name, note, 'another volume has its name by now')
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code === 'not-ready') throw error
+      await this.#lose(name, note, error.message)
+    }
+  }
+
+  /** What the mirror says is confirmed by the store, before anybody is frightened. */
+  async #confirm(name: VolumeName, note: MountNote): Promise<void> {
+    const { mirror, host, catalogue } = this.#parts
+    const isMine = (record: VolumeRecord | undefined) => record?.users[host.id]?.op === note.op
+    if (isMine(mirror.get(name))) return
+    const found = await catalogue.find(name)
+    await mirror.learn(name, found)
+    if (isMine(found)) return
+    await this.#lose(name, note, lossOf(found))
+  }
+
+  async #lose(name: VolumeName, note: MountNote, why: string): Promise<void> {
+    await this.#parts.notes.put(name, { ...note, state: 'lost' })
+    this.#parts.lost(name, why)
+  }
+
+  async #join(name: VolumeName, { op, since }: MountNote): Promise<VolumeRecord> {
+    const { host, registration } = this.#parts
+    const record = await this.#change(name, found => {
+      const { generation } = registration
+      const user = { name: host.name, op, generation, boot: host.boot, since }
+      return join(found, name, host.id, user)
+    })
+    return requireReady(record, name)
+  }
+
+  async #change(name: VolumeName, decide: Parameters<Catalogue['change']>[1]) {
+    const { catalogue, mirror } = this.#parts
+    const record = await catalogue.change(name, decide)
+    await mirror.learn(name, record)
+    return record
+  }
+}
+
+const isShared = ({ state, options }: VolumeRecord): boolean =>
+  state === 'ready' && options.access === 'shared'
+
+function lossOf(found: VolumeRecord | undefined): string {
+  if (!found) return 'it was removed'
+  const { broken } = found
+  return broken
+    ? `it was taken from host ${broken.name} at ${broken.at}`
+    : 'the store has it no more'
+}
+
+function away(name: VolumeName, cause: Error): Refusal {
+  return new Refusal(
+    'not-ready',
+    `The volume ${name} cannot be mounted while etcd is away (${cause.message}): whether another host has it, only etcd knows`,
+    { cause },
+  )
+}

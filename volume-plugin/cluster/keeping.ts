@@ -1,0 +1,164 @@
+import type { KeyedQueue } from '../../shared/keyed-queue.ts'
+import { Refusal } from '../../shared/refusal.ts'
+import { isOutage } from '../../shared/store.ts'
+import type { VolumeName } from '../volume-name.ts'
+import type { Catalogue } from './catalogue.ts'
+import type { ClusterBook } from './cluster-book.ts'
+import type { ClusterVolumes } from './cluster-volumes.ts'
+import type { Holding } from './holding.ts'
+import type { Mirror } from './mirror.ts'
+import type { MountNotes } from './mount-notes.ts'
+import type { Mounting } from './mounting.ts'
+import type { Parking } from './parking.ts'
+import type { Registration } from './registration.ts'
+import type { ParkedRecord, VolumeId } from './volume-record.ts'
+
+export type KeepingParts = {
+  readonly registration: Registration
+  readonly catalogue: Catalogue
+  readonly mirror: Mirror
+  readonly volumes: ClusterVolumes
+  readonly holding: Holding
+  readonly notes: MountNotes
+  readonly mounting: Mounting
+  readonly parking: Parking
+  readonly queue: KeyedQueue
+  readonly book: ClusterBook
+  /** Why this machine may not use the identity in its state directory, if so. */
+  readonly barred: () => string | undefined
+}
+
+/** How often the time that a removed volume was seen is written down. */
+const NOTED_EVERY_MS = 10 * 60_000
+
+/**
+ * The work that nobody waits for: this host's record, what the store was not told, what was taken from this host, removed
+ * volumes whose time has come. That time is counted while this host runs and sees them, not read from a clock, which may
+ * be set forward by years.
+ */
+export class Keeping {
+  readonly #parts: KeepingParts
+  readonly #kept: Map<VolumeId, number>
+  readonly #noted = new Map<VolumeId, number>()
+  readonly #problems = new Map<VolumeId, string>()
+  #running: Promise<void> | undefined
+  #destroying: Promise<void> | undefined
+  #last: number
+
+  /** @param now of a clock that is never set, in milliseconds */
+  constructor(parts: KeepingParts, kept: ReadonlyMap<VolumeId, number>, now: number) {
+    this.#parts = parts
+    this.#kept = new Map(kept)
+    this.#last = now
+  }
+
+  /** Why the work on a volume does not go on, if so. */
+  problemOf(id: VolumeId): string | undefined {
+    return this.#problems.get(id)
+  }
+
+  /** For how long this host has seen a removed volume. */
+  keptFor(id: VolumeId): number {
+    return this.#kept.get(id) ?? 0
+  }
+
+  /** One at a time. @throws {Error} what is neither an outage nor a refusal */
+  async tend(now: number): Promise<void> {
+    this.#running ??= this.#tend(now).finally(() => (this.#running = undefined))
+    await this.#running
+  }
+
+  async idle(): Promise<void> {
+    await Promise.all([this.#running, this.#destroying])
+  }
+
+  async #tend(now: number): Promise<void> {
+    const passed = now - this.#last
+    this.#last = now
+    try {
+      await this.#enter()
+      await this.#parts.volumes.refresh()
+      if (this.#parts.mirror.isStale) return
+      await this.#settleAll()
+      await this.#tendParked(passed)
+    } catch (error) {
+      if (!isOutage(error) && !(error instanceof Refusal)) throw error
+    }
+  }
+
+  /** This host's record is as it wrote it; else it is written anew. */
+  async #enter(): Promise<void> {
+    const { registration, barred } = this.#parts
+    const why = barred()
+    if (why !== undefined) throw new Refusal('not-ready', why)
+    if (registration.isRegistered && (await registration.refresh()) === 'ours') return
+    await registration.register()
+  }
+
+  async #settleAll(): Promise<void> {
+    const { notes, mirror, holding, mounting } = this.#parts
+    for (const name of notes.names()) {
+      await this.#alone(name, async () => {
+        await holding.settle(name)
+        if (notes.get(name)?.state === 'lost') await mounting.detach(name)
+      })
+    }
+    for (const record of mirror.all()) {
+      if (!holding.isUnknown(record)) continue
+      await this.#alone(record.name, async () => await holding.forgetUnknown(record.name))
+    }
+  }
+
+  async #tendParked(passed: number): Promise<void> {
+    const all = await this.#parts.catalogue.listParked()
+    await this.#forget(new Set(all.map(({ volume }) => volume.id)))
+    for (const parked of all) await this.#age(parked, passed)
+    const due = all.filter(({ state, volume, keepMs }) => {
+      return state === 'destroying' || this.keptFor(volume.id) >= keepMs
+    })
+    this.#destroying ??= this.#destroyAll(due).finally(() => (this.#destroying = undefined))
+  }
+
+  async #age({ volume: { id } }: ParkedRecord, passed: number): Promise<void> {
+    const kept = this.keptFor(id) + passed
+    this.#kept.set(id, kept)
+    if (kept - (this.#noted.get(id) ?? -NOTED_EVERY_MS) < NOTED_EVERY_MS) return
+    this.#noted.set(id, kept)
+    await this.#parts.book.putKept(id, kept)
+  }
+
+  /** What was restored, or destroyed by whichever host. */
+  async #forget(there: ReadonlySet<VolumeId>): Promise<void> {
+    for (const id of this.#kept.keys()) {
+      if (there.has(id)) continue
+      await this.#parts.book.putKept(id, undefined)
+      this.#kept.delete(id)
+      this.#noted.delete(id)
+      this.#problems.delete(id)
+    }
+  }
+
+  /** One after the other, a part of each at a time: a folder may have millions of files. */
+  async #destroyAll(due: readonly ParkedRecord[]): Promise<void> {
+    const { parking } = this.#parts
+    for (const parked of due) {
+      const { id } = parked.volume
+      try {
+        if (parked.state === 'parked') await parking.beginDestroying(parked)
+        await parking.destroy(id)
+        this.#problems.delete(id)
+      } catch (error) {
+        this.#problems.set(id, (error as Error).message)
+      }
+    }
+  }
+
+  /** What cannot be done for one volume does not keep the others waiting. */
+  async #alone(name: VolumeName, job: () => Promise<void>): Promise<void> {
+    try {
+      await this.#parts.queue.run(name, job)
+    } catch (error) {
+      if (!isOutage(error) && !(error instanceof Refusal)) throw error
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import type { VolumeName } from '../volume-name.ts'
+import type { ClusterBook } from './cluster-book.ts'
+import type { VolumeRecord } from './volume-record.ts'
+
+/** The volumes of the store as this host saw them last: what it knows while the store is away. */
+export class Mirror {
+  readonly #book: ClusterBook
+  readonly #records: Map<VolumeName, VolumeRecord>
+  /** Counts what was learned of single volumes, so that a list that was read before does not undo it. */
+  readonly #learned = new Map<VolumeName, number>()
+  #count = 0
+  /** Whether the last attempt to read them all failed. */
+  isStale = true
+
+  constructor(book: ClusterBook, records: readonly VolumeRecord[]) {
+    this.#book = book
+    this.#records = new Map(records.map(record => [record.name, record]))
+  }
+
+  get(name: VolumeName): VolumeRecord | undefined {
+    return this.#records.get(name)
+  }
+
+  all(): readonly VolumeRecord[] {
+    return [...this.#records.values()]
+  }
+
+  /** To be given to `replace` with a list that is read from now on. */
+  mark(): number {
+    return this.#count
+  }
+
+  /** Of one volume, as the store has it now. */
+  async learn(name: VolumeName, record: VolumeRecord | undefined): Promise<void> {
+    this.#count += 1
+    this.#learned.set(name, this.#count)
+    await this.#set(record ? [record] : [], record ? [] : [name])
+  }
+
+  /** All of them, as they were read after `mark`. */
+  async replace(records: readonly VolumeRecord[], mark: number): Promise<void> {
+    const isOlder = (name: VolumeName) => (this.#learned.get(name) ?? 0) <= mark
+    const there = new Set(records.map(({ name }) => name))
+    await this.#set(
+      records.filter(record => isOlder(record.name) && !isSame(record, this.get(record.name))),
+      Array.from(this.#records.keys()).filter(name => !there.has(name) && isOlder(name)),
+    )
+    for (const [name, at] of this.#learned) if (at <= mark) this.#learned.delete(name)
+    this.isStale = false
+  }
+
+  async #set(changed: readonly VolumeRecord[], gone: readonly VolumeName[]): Promise<void> {
+    for (const record of changed) this.#records.set(record.name, record)
+    for (const name of gone) this.#records.delete(name)
+    if (changed.length + gone.length > 0) await this.#book.putMirror(changed, gone)
+  }
+}
+
+const isSame = (a: VolumeRecord, b: VolumeRecord | undefined): boolean =>
+  JSON.stringify(a) === JSON.stringify(b)

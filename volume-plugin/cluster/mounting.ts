@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import { Refusal } from '../../shared/refusal.ts'
+import type { VolumeName } from '../volume-name.ts'
+import type { Binds, ClusterFiles } from './cluster-files.ts'
+import type { Holding } from './holding.ts'
+import { counted, discounted, isMounted } from './mount-notes.ts'
+import type { MountNotes } from './mount-notes.ts'
+import { logPlace, volumePlace } from './place.ts'
+import type { Place } from './place.ts'
+import type { VolumeRecord } from './volume-record.ts'
+
+export type MountingParts = {
+  readonly files: ClusterFiles
+  readonly binds: Binds
+  readonly holding: Holding
+  readonly notes: MountNotes
+  /** Where the engine sees what is mounted. */
+  readonly mountRoot: string
+  /** This host's name, or its id where that is no name for a folder. */
+  readonly hostFolder: string
+}
+
+/**
+ * Mounts, counted for each id, since the engine uses one id several times (`docker cp` has that of the container). Nothing
+ * tells whether a container still uses a volume whose Unmount the engine never sent: such a count ends with the boot, or by
+ * an operator's word. One call at a time for each volume.
+ */
+export class Mounting {
+  readonly #parts: MountingParts
+  readonly #bound = new Set<VolumeName>()
+
+  constructor(parts: MountingParts) {
+    this.#parts = parts
+  }
+
+  /** What an earlier process left mounted. */
+  async begin(): Promise<void> {
+    const mounted = new Set(await this.#parts.binds.mounted())
+    for (const name of this.#parts.notes.names())
+      if (mounted.has(this.#at(name))) this.#bound.add(name)
+  }
+
+  /** The volume's root, where it is mounted as far as this process knows. */
+  rootOf(name: VolumeName): string | undefined {
+    return this.#bound.has(name) ? this.#at(name) : undefined
+  }
+
+  /** @throws {Refusal} `cluster-away`, `held-elsewhere`, `unknown-volume`; `caller-gone`, then nothing is counted */
+  async mount(name: VolumeName, id: string, caller: AbortSignal): Promise<string> {
+    const { holding, notes } = this.#parts
+    const { record, note } = await holding.take(name)
+    try {
+      await this.#bind(record)
+      if (caller.aborted) throw gone()
+      await notes.put(name, counted(note, id))
+    } catch (error) {
+      if (!isMounted(note)) await this.#letGo(name)
+      throw error
+    }
+    if (!caller.aborted) return this.#at(name)
+    await this.unmount(name, id)
+    throw gone()
+  }
+
+  async unmount(name: VolumeName, id: string): Promise<void> {
+    const { notes } = this.#parts
+    const note = notes.get(name)
+    if (!note || !Object.hasOwn(note.ids, id)) return
+    if (!isMounted(await notes.put(name, discounted(note, id)))) await this.#letGo(name)
+  }
+
+  /** Containers keep what they have; nothing new gets it. */
+  async detach(name: VolumeName): Promise<void> {
+    await this.#parts.binds.detach(this.#at(name))
+    this.#bound.delete(name)
+  }
+
+  async #letGo(name: VolumeName): Promise<void> {
+    await this.detach(name)
+    await this.#parts.holding.release(name)
+  }
+
+  async #bind(record: VolumeRecord): Promise<void> {
+    const { files } = this.#parts
+    const place = this.placeOf(record)
+    if (record.options.app !== undefined) await this.#makeLogs(place, record)
+    await files.bind(place, this.#at(record.name))
+    this.#bound.add(record.name)
+  }
+
+  /** Each host's folder is made when it is first mounted there. */
+  async #makeLogs(place: Place, { options }: VolumeRecord): Promise<void> {
+    const { files } = this.#parts
+    const there = await files.folders(place.slice(0, -1))
+    if (!there.includes(place.at(-1) ?? '')) await files.make(place, options)
+  }
+
+  placeOf({ name, options }: VolumeRecord): Place {
+    if (options.path) return options.path
+    if (options.app !== undefined) return logPlace(options.app, this.#parts.hostFolder, name)
+    return volumePlace(name)
+  }
+
+  #at(name: VolumeName): string {
+    return join(this.#parts.mountRoot, name)
+  }
+}
+
+const gone = (): Refusal =>
+  new Refusal('caller-gone', 'Nobody waits for the answer any more: nothing is mounted')

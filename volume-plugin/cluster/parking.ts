@@ -1,0 +1,94 @@
+import type { Host } from '../../shared/host.ts'
+import type { VolumeName } from '../volume-name.ts'
+import type { Catalogue } from './catalogue.ts'
+import type { ClusterFiles } from './cluster-files.ts'
+import { LOGS, logPlace, parkedPlace, volumePlace } from './place.ts'
+import type { Place } from './place.ts'
+import {
+  beginDestroying,
+  beginRemoving,
+  beginRestoring,
+  finishRemoving,
+  finishRestoring,
+} from './volume-changes.ts'
+import type { ParkedRecord, VolumeId, VolumeRecord } from './volume-record.ts'
+
+/**
+ * Puts the folders of removed volumes aside, back, and away. A folder that an operator named by `path` stays where it is
+ * all the while. Each step may be taken again, by any host.
+ */
+export class Parking {
+  readonly #catalogue: Catalogue
+  readonly #files: ClusterFiles
+  readonly #host: Host
+  readonly #retainMs: number
+
+  constructor(catalogue: Catalogue, files: ClusterFiles, host: Host, retainMs: number) {
+    this.#catalogue = catalogue
+    this.#files = files
+    this.#host = host
+    this.#retainMs = retainMs
+  }
+
+  /** @throws {Refusal} `volume-in-use` with the hosts that have it mounted */
+  async remove(name: VolumeName): Promise<void> {
+    await this.#files.check()
+    const begun = await this.#catalogue.change(name, beginRemoving)
+    if (begun) await this.finishRemoving(begun)
+  }
+
+  async finishRemoving(volume: VolumeRecord): Promise<void> {
+    const parked = parkedPlace(volume.id)
+    for (const { place, as } of await this.#placesOf(volume)) {
+      await this.#files.move(place, [...parked, as])
+    }
+    const keepMs = volume.options.retainMs ?? this.#retainMs
+    const since = new Date().toISOString()
+    const record = { volume, state: 'parked', since, by: this.#host.name, keepMs } as const
+    await this.#catalogue.change(volume.name, found => finishRemoving(found, record))
+  }
+
+  /** @throws {Refusal} `volume-exists` where another volume has the name by now, or it is being destroyed */
+  async restore({ volume: { id, name } }: ParkedRecord): Promise<void> {
+    await this.#files.check()
+    await this.#catalogue.changeParked(id, found => beginRestoring(found, name))
+    const begun = await this.#catalogue.find(name)
+    if (begun?.state === 'restoring' && begun.id === id) await this.finishRestoring(begun)
+  }
+
+  async finishRestoring(volume: VolumeRecord): Promise<void> {
+    const parked = parkedPlace(volume.id)
+    if (!volume.options.path) {
+      for (const as of await this.#files.folders(parked)) {
+        await this.#files.move([...parked, as], placeBack(volume, as))
+      }
+    }
+    await this.#catalogue.change(volume.name, found => finishRestoring(found, volume))
+  }
+
+  /** From here on nothing brings it back. */
+  async beginDestroying({ volume: { id, name } }: ParkedRecord): Promise<void> {
+    await this.#catalogue.changeParked(id, found => beginDestroying(found, name))
+  }
+
+  /** @returns whether it is gone; else there is more to be done */
+  async destroy(id: VolumeId): Promise<boolean> {
+    if ((await this.#files.destroy(parkedPlace(id))) === 'more') return false
+    await this.#catalogue.changeParked(id, found =>
+      found?.state === 'destroying' ? { do: 'delete' } : { do: 'nothing' },
+    )
+    return true
+  }
+
+  /** The folders that Berth made for it, on all hosts, and how each is called while it is aside. */
+  async #placesOf({ name, options }: VolumeRecord): Promise<{ place: Place; as: string }[]> {
+    if (options.path) return []
+    if (options.app === undefined) return [{ place: volumePlace(name), as: 'data' }]
+    const { app } = options
+    const hosts = await this.#files.folders([LOGS, app])
+    return hosts.map(host => ({ place: logPlace(app, host, name), as: host }))
+  }
+}
+
+const placeBack = ({ name, options }: VolumeRecord, as: string): Place =>
+  options.app === undefined ? volumePlace(name) : logPlace(options.app, as, name)

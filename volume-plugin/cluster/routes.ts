@@ -1,0 +1,203 @@
+import { randomBytes } from 'node:crypto'
+import * as v from '@badrap/valita'
+import type { AdminRequest, Routes } from '../../shared/admin-server.ts'
+import { Refusal } from '../../shared/refusal.ts'
+import { requireVolumeName } from '../volume-name.ts'
+import type { Cluster } from './cluster.ts'
+import type { ClusterId } from './cluster-files.ts'
+import type { RootView } from './root.ts'
+import { parkedView, volumeView } from './views.ts'
+import type { ParkedRecord, User, VolumeRecord } from './volume-record.ts'
+
+/** What the routes stand on besides. */
+export type Served = Cluster & {
+  /** What is mounted at CLUSTER_ROOT, and what is wrong with it. */
+  rootView(): Promise<RootView>
+  /** The operator's word that this machine is the host that the store knows. */
+  adoptIdentity(): Promise<void>
+}
+
+type Found =
+  | { readonly is: 'volume'; readonly record: VolumeRecord }
+  | { readonly is: 'parked'; readonly parked: ParkedRecord }
+
+/** What an operator may see and do. */
+export function clusterRoutes(started: () => Promise<Served>): Routes {
+  const at =
+    (route: (cluster: Served, request: AdminRequest) => Promise<object>) =>
+    async (request: AdminRequest) =>
+      await route(await started(), request)
+  return {
+    'GET /healthz': at(async () => ({ ok: true })),
+    'GET /v1/self': at(self),
+    'GET /v1/cluster': at(async cluster => await clusterView(cluster)),
+    'POST /v1/cluster/init': at(init),
+    'POST /v1/cluster/adopt': at(adopt),
+    'GET /v1/volumes': at(volumes),
+    'GET /v1/volumes/:name': at(async (cluster, { params }) => ({
+      volume: view(cluster, await find(cluster, params)),
+    })),
+    'POST /v1/volumes/:name/restore': at(restore),
+    'POST /v1/volumes/:name/wipe': at(wipe),
+    'POST /v1/volumes/:name/break-lock': at(breakLock),
+  }
+}
+
+async function self(cluster: Served): Promise<object> {
+  const { host, registration, mirror } = cluster
+  const root = await clusterView(cluster)
+  const barred = cluster.barred() ?? registration.barred
+  const reason = barred ?? root.why
+  const state = barred === undefined ? (root.ok ? 'ready' : 'degraded') : 'suspended'
+  return {
+    mode: 'cluster',
+    host: host.id,
+    name: host.name,
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    cluster: root,
+    store: { ok: !mirror.isStale, ...(mirror.isStale ? { why: 'it does not answer' } : {}) },
+  }
+}
+
+async function clusterView({ rootView, files, registration }: Served) {
+  const storeId = registration.cluster
+  const known = storeId === undefined ? {} : { storeId }
+  const view = { ...(await rootView()), ...known }
+  if (!view.ok) return view
+  try {
+    const id = await files.check()
+    if (id !== undefined) return { ...view, id }
+    return { ...view, ok: false, why: 'It was never prepared for Berth: run berth cluster init' }
+  } catch (error) {
+    if (error instanceof Refusal) return { ...view, ok: false, why: error.message }
+    throw error
+  }
+}
+
+async function init({ files, catalogue, registration }: Served): Promise<object> {
+  const known = await catalogue.cluster()
+  const wanted = known ?? registration.cluster ?? randomBytes(16).toString('hex')
+  const id = await files.init(wanted as ClusterId)
+  const inStore = await catalogue.initCluster(id)
+  if (inStore === id) return { id, made: id === wanted && known === undefined }
+  throw new Refusal(
+    'not-mounted',
+    `The file system at CLUSTER_ROOT is of cluster ${id}, and this etcd belongs to cluster ${inStore}: mount the right one, or name the right etcd`,
+  )
+}
+
+async function adopt({ registration, adoptIdentity, tend }: Served): Promise<object> {
+  await adoptIdentity()
+  await registration.adopt()
+  await tend()
+  return {}
+}
+
+async function volumes(cluster: Served): Promise<object> {
+  await cluster.volumes.refresh()
+  const parked = cluster.mirror.isStale ? [] : await cluster.catalogue.listParked()
+  return {
+    stale: cluster.mirror.isStale,
+    volumes: [
+      ...cluster.mirror.all().map(record => volumeView(record, cluster)),
+      ...parked.map(each => parkedView(each, cluster)),
+    ],
+  }
+}
+
+async function restore(cluster: Served, { params }: AdminRequest): Promise<object> {
+  const { parking, queue, catalogue, mirror } = cluster
+  const found = await find(cluster, params)
+  if (found.is === 'volume' && found.record.state !== 'restoring')
+    throw notParked(found, 'restored')
+  const { name } = found.is === 'parked' ? found.parked.volume : found.record
+  return await queue.run(name, async () => {
+    if (found.is === 'parked') await parking.restore(found.parked)
+    else await parking.finishRestoring(found.record)
+    const record = await catalogue.find(name)
+    await mirror.learn(name, record)
+    return { volume: record ? volumeView(record, cluster) : {} }
+  })
+}
+
+async function wipe(cluster: Served, { params }: AdminRequest): Promise<object> {
+  const { parking, catalogue, tend } = cluster
+  const found = await find(cluster, params)
+  if (found.is === 'volume') throw notParked(found, 'wiped')
+  await parking.beginDestroying(found.parked)
+  void tend().catch(() => {})
+  const { id } = found.parked.volume
+  const now = (await catalogue.listParked()).find(({ volume }) => volume.id === id)
+  return { volume: parkedView(now ?? { ...found.parked, state: 'destroying' }, cluster) }
+}
+
+const breakOrder = v.object({ host: v.string().optional() })
+
+async function breakLock(cluster: Served, { params, body }: AdminRequest): Promise<object> {
+  const { catalogue, mirror } = cluster
+  const found = await find(cluster, params)
+  const order = breakOrder.try(body)
+  if (!order.ok) throw new Refusal('bad-request', `Cannot read the order: ${order.message}`)
+  if (found.is === 'parked') throw new Refusal('volume-exists', 'It is removed: no host has it')
+  const { name, users } = found.record
+  const [host, user] = meant(name, Object.entries(users), order.value.host)
+  const broken = { host, name: user.name, at: new Date().toISOString() }
+  await catalogue.takeFrom(name, host, broken)
+  const record = await catalogue.find(name)
+  await mirror.learn(name, record)
+  return {
+    volume: record ? volumeView(record, cluster) : {},
+    from: { host, name: user.name, since: user.since },
+  }
+}
+
+function meant(
+  name: string,
+  users: readonly (readonly [string, User])[],
+  wanted: string | undefined,
+): readonly [string, User] {
+  const found = users.filter(
+    ([id, user]) => wanted === undefined || id === wanted || user.name === wanted,
+  )
+  const [only] = found
+  if (only && found.length === 1) return only
+  const there = users.map(([id, user]) => `${user.name} (${id})`).join(', ')
+  throw new Refusal(
+    'unknown-host',
+    users.length === 0
+      ? `No host has the volume ${name} mounted`
+      : `Say which host it is to be taken from, by --host; it is mounted on ${there}`,
+  )
+}
+
+/** By its id, else by its name; of those, what is a volume goes before what was removed. */
+async function find(cluster: Served, params: AdminRequest['params']): Promise<Found> {
+  const wanted = requireVolumeName(params['name'] ?? '')
+  const record = await cluster.catalogue.find(wanted)
+  if (record) return { is: 'volume', record }
+  const byId = (await cluster.catalogue.list()).find(({ id }) => id === String(wanted))
+  if (byId) return { is: 'volume', record: byId }
+  const parked = (await cluster.catalogue.listParked()).filter(
+    ({ volume }) => volume.id === String(wanted) || volume.name === wanted,
+  )
+  const [only] = parked
+  if (only && parked.length === 1) return { is: 'parked', parked: only }
+  if (!only)
+    throw new Refusal('unknown-volume', `There is no volume ${wanted}: see berth volume ls`)
+  const ids = parked.map(({ volume, since }) => `${volume.id} (removed ${since})`).join(', ')
+  throw new Refusal(
+    'bad-request',
+    `Several removed volumes are called ${wanted}; say which: ${ids}`,
+  )
+}
+
+const view = (cluster: Served, found: Found): object =>
+  found.is === 'volume' ? volumeView(found.record, cluster) : parkedView(found.parked, cluster)
+
+function notParked({ record }: Extract<Found, { is: 'volume' }>, done: string): Refusal {
+  return new Refusal(
+    'volume-exists',
+    `Only a volume that was removed (docker volume rm) can be ${done}; ${record.name} is ${record.state}`,
+  )
+}

@@ -1,0 +1,128 @@
+import { Refusal } from '../../shared/refusal.ts'
+import type { VolumeName } from '../volume-name.ts'
+import { sameClusterOptions } from './cluster-options.ts'
+import type { Change, ParkedChange, ParkedRecord, User, VolumeRecord } from './volume-record.ts'
+
+/** What becomes of a volume when somebody asks something of it: each function decides from what the store has alone. */
+
+const NOTHING: Change = { do: 'nothing' }
+
+/** @throws {Refusal} `volume-exists` where the name stands for something else */
+export function beginMaking(found: VolumeRecord | undefined, wanted: VolumeRecord): Change {
+  if (!found) return { do: 'put', record: wanted }
+  if (!sameClusterOptions(found.options, wanted.options)) {
+    throw new Refusal(
+      'volume-exists',
+      `The volume ${found.name} exists with other options, made by host ${found.createdBy}; see docker volume inspect ${found.name}`,
+    )
+  }
+  if (found.state === 'removing' || found.state === 'restoring') throw underWay(found)
+  return NOTHING
+}
+
+/** Its folder is there. */
+export function finishMaking(found: VolumeRecord | undefined, wanted: VolumeRecord): Change {
+  const making = beginMaking(found, wanted)
+  if (making.do === 'put') throw gone(wanted.name)
+  return found?.state === 'making' ? ready(found) : NOTHING
+}
+
+/** Of a folder that cannot be made nobody was told. */
+export function giveUpMaking(found: VolumeRecord | undefined, { id }: VolumeRecord): Change {
+  return found?.state === 'making' && found.id === id ? { do: 'delete' } : NOTHING
+}
+
+/**
+ * The host has the volume mounted from now on.
+ *
+ * @throws {Refusal} `held-elsewhere` where it is exclusive and another host has it
+ */
+export function join(
+  found: VolumeRecord | undefined,
+  name: VolumeName,
+  host: string,
+  user: User,
+): Change {
+  const record = requireReady(found, name)
+  const [other] = Object.entries(record.users).filter(([id]) => id !== host)
+  if (record.options.access === 'exclusive' && other) throw heldBy(record, other[1])
+  return { do: 'put', record: { ...record, users: { ...record.users, [host]: user } } }
+}
+
+/** Of another taking than `op` nothing is to do: that is later, or was taken away. */
+export function leave(found: VolumeRecord | undefined, host: string, op: string): Change {
+  if (found?.users[host]?.op !== op) return NOTHING
+  const { [host]: _, ...users } = found.users
+  return { do: 'put', record: { ...found, users } }
+}
+
+/** @throws {Refusal} `volume-in-use` with the hosts that have it mounted */
+export function beginRemoving(found: VolumeRecord | undefined): Change {
+  if (!found || found.state === 'removing') return NOTHING
+  if (found.state === 'making') return { do: 'delete' }
+  if (found.state === 'restoring') throw underWay(found)
+  const users = Object.values(found.users)
+  if (users.length > 0) {
+    const hosts = users.map(({ name, since }) => `${name} since ${since}`).join(', ')
+    throw new Refusal(
+      'volume-in-use',
+      `The volume ${found.name} is mounted on ${hosts}: stop the containers there that use it; of a host that is gone for good: berth volume break-lock ${found.name}`,
+    )
+  }
+  return { do: 'put', record: { ...found, state: 'removing' } }
+}
+
+/** Its folder is aside. */
+export function finishRemoving(found: VolumeRecord | undefined, parked: ParkedRecord): Change {
+  const isIt = found?.state === 'removing' && found.id === parked.volume.id
+  return isIt ? { do: 'park', parked: { ...parked, volume: found } } : NOTHING
+}
+
+/** @throws {Refusal} `volume-exists` where it is not parked any more */
+export function beginRestoring(found: ParkedRecord | undefined, name: VolumeName): ParkedChange {
+  const { volume } = requireParked(found, name)
+  return { do: 'restore', record: { ...volume, state: 'restoring' } }
+}
+
+export function finishRestoring(found: VolumeRecord | undefined, { id }: VolumeRecord): Change {
+  return found?.state === 'restoring' && found.id === id ? ready(found) : NOTHING
+}
+
+/** @throws {Refusal} `volume-exists` where it is not parked any more */
+export function beginDestroying(found: ParkedRecord | undefined, name: VolumeName): ParkedChange {
+  if (found?.state === 'destroying') return { do: 'nothing' }
+  return { do: 'put', parked: { ...requireParked(found, name), state: 'destroying' } }
+}
+
+function requireParked(found: ParkedRecord | undefined, name: VolumeName): ParkedRecord {
+  if (found?.state === 'parked') return found
+  const why = found ? 'it is being destroyed' : 'it was restored or destroyed a moment ago'
+  throw new Refusal('volume-exists', `The removed volume ${name} is not kept any more: ${why}`)
+}
+
+/** @throws {Refusal} `unknown-volume`, `not-ready` */
+export function requireReady(found: VolumeRecord | undefined, name: VolumeName): VolumeRecord {
+  if (!found || found.state === 'making') throw gone(name)
+  if (found.state !== 'ready') throw underWay(found)
+  return found
+}
+
+const ready = (found: VolumeRecord): Change => ({
+  do: 'put',
+  record: { ...found, state: 'ready' },
+})
+
+const gone = (name: string): Refusal =>
+  new Refusal('unknown-volume', `There is no volume ${name}: it may have been removed on a host`)
+
+const underWay = ({ name, state }: VolumeRecord): Refusal =>
+  new Refusal(
+    'not-ready',
+    `The volume ${name} is ${state === 'removing' ? 'being removed: docker volume rm' : 'being brought back: berth volume restore'} ${name} goes on with it, where whoever began is gone`,
+  )
+
+const heldBy = ({ name }: VolumeRecord, holder: User): Refusal =>
+  new Refusal(
+    'held-elsewhere',
+    `The volume ${name} is exclusive, and host ${holder.name} has it since ${holder.since}: stop its containers there; if that host is dead for certain: berth volume break-lock ${name}`,
+  )
