@@ -14,8 +14,8 @@ import {
 import type { ParkedRecord, VolumeId, VolumeRecord } from './volume-record.ts'
 
 /**
- * Puts the folders of removed volumes aside, back, and away. A folder that an operator named by `path` stays where it is
- * all the while. Each step may be taken again, by any host.
+ * Puts the folders of removed volumes aside, back, and away. A folder that an operator named by `path` stays where it
+ * is. Each step may be taken again, by any host.
  */
 export class Parking {
   readonly #catalogue: Catalogue
@@ -58,10 +58,8 @@ export class Parking {
 
   async finishRestoring(volume: VolumeRecord): Promise<void> {
     const parked = parkedPlace(volume.id)
-    if (!volume.options.path) {
-      for (const as of await this.#files.folders(parked)) {
-        await this.#files.move([...parked, as], placeBack(volume, as))
-      }
+    for (const as of await this.#files.folders(parked)) {
+      await this.#files.move([...parked, as], placeBack(volume, as))
     }
     await this.#catalogue.change(volume.name, found => finishRestoring(found, volume))
   }

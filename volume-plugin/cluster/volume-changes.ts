@@ -72,10 +72,14 @@ export function beginRemoving(found: VolumeRecord | undefined): Change {
   return { do: 'put', record: { ...found, state: 'removing' } }
 }
 
-/** Its folder is aside. */
+/**
+ * Its folder is aside. Of a folder that an operator named, nothing is: created with the same path again, the volume is what
+ * it was.
+ */
 export function finishRemoving(found: VolumeRecord | undefined, parked: ParkedRecord): Change {
-  const isIt = found?.state === 'removing' && found.id === parked.volume.id
-  return isIt ? { do: 'park', parked: { ...parked, volume: found } } : NOTHING
+  if (found?.state !== 'removing' || found.id !== parked.volume.id) return NOTHING
+  if (found.options.path) return { do: 'delete' }
+  return { do: 'park', parked: { ...parked, volume: found } }
 }
 
 /** @throws {Refusal} `volume-exists` where it is not parked any more */

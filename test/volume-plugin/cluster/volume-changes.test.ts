@@ -1,0 +1,140 @@
+import t from 'tap'
+import { readClusterOptions } from '../../../volume-plugin/cluster/cluster-options.ts'
+import {
+  beginDestroying,
+  beginMaking,
+  beginRemoving,
+  beginRestoring,
+  finishMaking,
+  finishRemoving,
+  finishRestoring,
+  giveUpMaking,
+  join,
+  leave,
+} from '../../../volume-plugin/cluster/volume-changes.ts'
+import type {
+  ParkedRecord,
+  User,
+  VolumeId,
+  VolumeRecord,
+} from '../../../volume-plugin/cluster/volume-record.ts'
+import { requireVolumeName } from '../../../volume-plugin/volume-name.ts'
+
+const NAME = requireVolumeName('db')
+const EXCLUSIVE = readClusterOptions({ access: 'exclusive' })
+
+const record: VolumeRecord = {
+  id: 'a'.repeat(32) as VolumeId,
+  name: NAME,
+  options: readClusterOptions({}),
+  created: '2026-11-21T10:00:00.000Z',
+  createdBy: 'alpha',
+  state: 'ready',
+  users: {},
+  broken: undefined,
+}
+const making = { ...record, state: 'making' } as const
+const user = (name: string, op = `op of ${name}`): User => ({
+  name,
+  op,
+  generation: 0,
+  boot: 'boot',
+  since: '2026-11-21T11:00:00.000Z',
+})
+const onAlpha = { ...record, users: { alpha: user('alpha') } }
+const parked: ParkedRecord = {
+  volume: record,
+  state: 'parked',
+  since: '2026-11-21T12:00:00.000Z',
+  by: 'alpha',
+  keepMs: 1000,
+}
+
+void t.test('whoever creates a volume first decides what it is', t => {
+  t.strictSame(beginMaking(undefined, making), { do: 'put', record: making })
+  t.strictSame(beginMaking(record, making), { do: 'nothing' }, 'the same again is fine')
+  t.strictSame(beginMaking(making, making), { do: 'nothing' }, 'what was begun is gone on with')
+  const other = { ...making, options: EXCLUSIVE }
+  for (const found of [record, making]) {
+    t.throws(() => beginMaking(found, other), { code: 'volume-exists', message: 'alpha' })
+  }
+  for (const state of ['removing', 'restoring'] as const) {
+    t.throws(() => beginMaking({ ...record, state }, making), { code: 'not-ready' }, state)
+  }
+  t.end()
+})
+
+void t.test('a volume is ready once its folder is there, whoever made that', t => {
+  t.strictSame(finishMaking(making, making), { do: 'put', record })
+  t.strictSame(finishMaking(record, making), { do: 'nothing' })
+  t.throws(() => finishMaking(undefined, making), { code: 'unknown-volume' }, 'removed meanwhile')
+  t.end()
+})
+
+void t.test('only one that is still being made is given up', t => {
+  t.strictSame(giveUpMaking(making, making), { do: 'delete' })
+  t.strictSame(giveUpMaking(record, making), { do: 'nothing' })
+  const other = { ...making, id: 'b'.repeat(32) as VolumeId }
+  t.strictSame(giveUpMaking(other, making), { do: 'nothing' }, 'nor that of somebody else')
+  t.end()
+})
+
+void t.test('a shared volume is mounted by many hosts, an exclusive one by one', t => {
+  const both = { alpha: user('alpha'), beta: user('beta') }
+  t.match(join(onAlpha, NAME, 'beta', user('beta')), { do: 'put', record: { users: both } })
+  const exclusive = { ...onAlpha, options: EXCLUSIVE }
+  t.throws(() => join(exclusive, NAME, 'beta', user('beta')), {
+    code: 'held-elsewhere',
+    message: 'host alpha has it since 2026-11-21T11:00:00.000Z',
+  })
+  const again = join(exclusive, NAME, 'alpha', user('alpha', 'later'))
+  t.match(again, { record: { users: { alpha: { op: 'later' } } } }, 'the same host takes it anew')
+  t.end()
+})
+
+void t.test('what is not ready is not mounted', t => {
+  t.throws(() => join(undefined, NAME, 'a', user('a')), { code: 'unknown-volume' })
+  t.throws(() => join(making, NAME, 'a', user('a')), { code: 'unknown-volume' })
+  for (const state of ['removing', 'restoring'] as const) {
+    t.throws(() => join({ ...record, state }, NAME, 'a', user('a')), { code: 'not-ready' }, state)
+  }
+  t.end()
+})
+
+void t.test('a host leaves only what it took itself', t => {
+  t.match(leave(onAlpha, 'alpha', 'op of alpha'), { do: 'put', record: { users: {} } })
+  t.strictSame(leave(onAlpha, 'alpha', 'an earlier one'), { do: 'nothing' })
+  t.strictSame(leave(onAlpha, 'beta', 'op of alpha'), { do: 'nothing' })
+  t.strictSame(leave(undefined, 'alpha', 'op of alpha'), { do: 'nothing' })
+  t.end()
+})
+
+void t.test('a volume that a host has mounted is not removed', t => {
+  t.throws(() => beginRemoving(onAlpha), { code: 'volume-in-use', message: 'alpha since' })
+  const removing = { ...record, state: 'removing' } as const
+  t.strictSame(beginRemoving(record), { do: 'put', record: removing })
+  t.strictSame(beginRemoving(removing), { do: 'nothing' }, 'what was begun is gone on with')
+  t.strictSame(beginRemoving(making), { do: 'delete' }, 'nobody was told of it')
+  t.strictSame(beginRemoving(undefined), { do: 'nothing' })
+  t.strictSame(finishRemoving(removing, parked), {
+    do: 'park',
+    parked: { ...parked, volume: removing },
+  })
+  const named = { ...removing, options: readClusterOptions({ path: 'projects/web' }) }
+  t.strictSame(finishRemoving(named, parked), { do: 'delete' }, 'whose folder stays where it is')
+  t.strictSame(finishRemoving(record, parked), { do: 'nothing' }, 'it was brought back meanwhile')
+  t.end()
+})
+
+void t.test('a removed volume is brought back or destroyed, never both', t => {
+  const restoring = { ...record, state: 'restoring' } as const
+  t.strictSame(beginRestoring(parked, NAME), { do: 'restore', record: restoring })
+  t.strictSame(finishRestoring(restoring, restoring), { do: 'put', record })
+  const destroying = { ...parked, state: 'destroying' } as const
+  t.strictSame(beginDestroying(parked, NAME), { do: 'put', parked: destroying })
+  t.strictSame(beginDestroying(destroying, NAME), { do: 'nothing' })
+  t.throws(() => beginRestoring(destroying, NAME), { message: 'being destroyed' })
+  t.throws(() => beginRestoring(undefined, NAME), { code: 'volume-exists' })
+  t.throws(() => beginDestroying(undefined, NAME), { code: 'volume-exists' })
+  t.end()
+})
