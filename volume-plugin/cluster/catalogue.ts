@@ -1,0 +1,280 @@
+import { randomUUID } from 'node:crypto'
+import { entriesBelow } from '../../shared/pages.ts'
+import { Refusal } from '../../shared/refusal.ts'
+import { StoreUnavailable, unchanged } from '../../shared/store.ts'
+import type { Entry, Store } from '../../shared/store.ts'
+import type { VolumeName } from '../volume-name.ts'
+import type { ClusterId } from './cluster-files.ts'
+import { CLUSTER, PARKED, parkedKey, volumeHostKey, volumeKey, VOLUMES } from './cluster-keys.ts'
+import { readCluster, readHost, readParked, readVolume, write } from './cluster-records.ts'
+import { FencedCommits } from './fenced-commits.ts'
+import type { Plan, Read } from './fenced-commits.ts'
+import { overlap, pathOf } from './place.ts'
+import type { Registration } from './registration.ts'
+import type {
+  Broken,
+  Change,
+  ParkedChange,
+  ParkedRecord,
+  VolumeId,
+  VolumeRecord,
+} from './volume-record.ts'
+
+/**
+ * The records of volumes in the store. What is read is refused as an outage while it may be of another store than this host
+ * registered with; every change is one transaction under this host's fence.
+ */
+export class Catalogue {
+  readonly #store: Store
+  readonly #registration: Registration
+  readonly #commits: FencedCommits
+
+  constructor(store: Store, registration: Registration) {
+    this.#store = store
+    this.#registration = registration
+    this.#commits = new FencedCommits(store, registration)
+  }
+
+  /** @throws {StoreUnavailable} */
+  async find(name: VolumeName): Promise<VolumeRecord | undefined> {
+    return await this.#trusted(async () => readVolume(await this.#store.get(volumeKey(name))))
+  }
+
+  /** @throws {StoreUnavailable} */
+  async list(): Promise<readonly VolumeRecord[]> {
+    return await this.#trusted(() => this.#volumes())
+  }
+
+  /** @throws {StoreUnavailable} */
+  async listParked(): Promise<readonly ParkedRecord[]> {
+    return await this.#trusted(() => this.#parked())
+  }
+
+  /**
+   * Changes the record as `decide` says. A new volume at a place that somebody chose needs it to itself: also those that are
+   * removed, and kept, keep theirs.
+   *
+   * @param decide from the record alone; called anew with what another host made of it meanwhile
+   * @param signal ends the waiting while other hosts win
+   * @returns the record as it is afterwards
+   * @throws {Refusal} what `decide` throws; `volume-exists` for a place that overlaps with another
+   * @throws {StoreUnavailable} nothing was written
+   * @throws {OutcomeUnknown} it may have been written; what this host changes later finds out
+   */
+  async change(
+    name: VolumeName,
+    decide: (found: VolumeRecord | undefined) => Change,
+    signal?: AbortSignal,
+  ): Promise<VolumeRecord | undefined> {
+    return await this.#commits.commit(async read => {
+      const entry = await read(volumeKey(name))
+      const found = readVolume(entry)
+      return await this.#planned(name, entry, found, decide(found), read)
+    }, signal)
+  }
+
+  /**
+   * As `change`, of a removed volume.
+   *
+   * @throws {Refusal} `volume-exists` where it is to be restored and its name is another's by now
+   */
+  async changeParked(
+    id: VolumeId,
+    decide: (found: ParkedRecord | undefined) => ParkedChange,
+  ): Promise<ParkedRecord | undefined> {
+    return await this.#commits.commit(async read => {
+      const entry = await read(parkedKey(id))
+      const found = readParked(entry)
+      return await this.#plannedParked(id, entry, found, decide(found), read)
+    })
+  }
+
+  /**
+   * An operator's word: the host has the volume no more, and nothing that it sent before commits afterwards; it finds out at
+   * its next transaction.
+   *
+   * @returns the record as it is afterwards
+   * @throws {Refusal} `unknown-volume`; `unknown-host` where that host does not have it mounted
+   */
+  async takeFrom(name: VolumeName, hostId: string, broken: Broken): Promise<VolumeRecord> {
+    return await this.#commits.commit(async read => {
+      const entry = await read(volumeKey(name))
+      const found = readVolume(entry)
+      if (!found) throw new Refusal('unknown-volume', `There is no volume ${name}`)
+      const { [hostId]: user, ...users } = found.users
+      if (!user) {
+        const why = `Host ${broken.name} does not have the volume ${name} mounted; see berth volume show ${name}`
+        throw new Refusal('unknown-host', why)
+      }
+      const hostEntry = await read(volumeHostKey(hostId))
+      const host = readHost(hostEntry)
+      const record = { ...found, users, broken }
+      const raised = host && { ...host, generation: host.generation + 1 }
+      return {
+        require: [unchanged(volumeKey(name), entry), unchanged(volumeHostKey(hostId), hostEntry)],
+        write: [
+          { put: volumeKey(name), value: write(record) },
+          ...(raised ? [{ put: volumeHostKey(hostId), value: write(raised) }] : []),
+        ],
+        result: record,
+      }
+    })
+  }
+
+  /** The file system that the volumes are on; undefined where none was initialised. @throws {StoreUnavailable} */
+  async cluster(): Promise<ClusterId | undefined> {
+    const found = await this.#trusted(async () => readCluster(await this.#store.get(CLUSTER)))
+    if (found) await this.#registration.noteCluster(found.id)
+    return found?.id
+  }
+
+  /** Makes it this one, unless there is one. @returns the one that there is then */
+  async initCluster(id: ClusterId): Promise<ClusterId> {
+    const there = await this.#commits.commit(async (read): Promise<Plan<ClusterId>> => {
+      const found = readCluster(await read(CLUSTER))
+      if (found) return nothing(found.id)
+      const value = write({ id, paths: randomUUID() })
+      return {
+        require: [unchanged(CLUSTER, undefined)],
+        write: [{ put: CLUSTER, value }],
+        result: id,
+      }
+    })
+    await this.#registration.noteCluster(there)
+    return there
+  }
+
+  async #planned(
+    name: VolumeName,
+    entry: Entry | undefined,
+    found: VolumeRecord | undefined,
+    change: Change,
+    read: Read,
+  ): Promise<Plan<VolumeRecord | undefined>> {
+    const key = volumeKey(name)
+    const require = [unchanged(key, entry)]
+    switch (change.do) {
+      case 'nothing':
+        return nothing(found)
+      case 'put': {
+        const { record } = change
+        const place = found ? NO_PLACE : await this.#claimPlace(record, read)
+        return {
+          require: [...require, ...place.require],
+          write: [{ put: key, value: write(record) }, ...place.write],
+          result: record,
+        }
+      }
+      case 'delete':
+        return { require, write: entry ? [{ delete: key }] : [], result: undefined }
+      case 'park': {
+        const { parked } = change
+        const at = parkedKey(parked.volume.id)
+        return {
+          require: [...require, unchanged(at, undefined)],
+          write: [{ delete: key }, { put: at, value: write(parked) }],
+          result: undefined,
+        }
+      }
+    }
+  }
+
+  async #plannedParked(
+    id: VolumeId,
+    entry: Entry | undefined,
+    found: ParkedRecord | undefined,
+    change: ParkedChange,
+    read: Read,
+  ): Promise<Plan<ParkedRecord | undefined>> {
+    const key = parkedKey(id)
+    const require = [unchanged(key, entry)]
+    switch (change.do) {
+      case 'nothing':
+        return nothing(found)
+      case 'put': {
+        const { parked } = change
+        return { require, write: [{ put: key, value: write(parked) }], result: parked }
+      }
+      case 'delete':
+        return { require, write: entry ? [{ delete: key }] : [], result: undefined }
+      case 'restore': {
+        const { record } = change
+        const at = volumeKey(record.name)
+        const other = readVolume(await read(at))
+        if (other) throw nameTaken(other)
+        const place = await this.#claimPlace(record, read)
+        return {
+          require: [...require, unchanged(at, undefined), ...place.require],
+          write: [{ delete: key }, { put: at, value: write(record) }, ...place.write],
+          result: undefined,
+        }
+      }
+    }
+  }
+
+  /**
+   * What a volume that comes to be at a place that somebody chose requires and writes: each such volume changes one nonce,
+   * so that no other one can have come since this one looked at them all.
+   */
+  async #claimPlace({ id, options: { path } }: VolumeRecord, read: Read) {
+    if (!path) return NO_PLACE
+    const entry = await read(CLUSTER)
+    const cluster = readCluster(entry)
+    if (!cluster) throw notInitialised()
+    // In this order: what is removed meanwhile is in one of them at least.
+    const volumes = await this.#volumes()
+    const parked = await this.#parked()
+    const isOther = (other: VolumeRecord) =>
+      other.id !== id && other.options.path !== undefined && overlap(path, other.options.path)
+    const other = volumes.find(isOther)
+    if (other) throw overlapping(path, other, 'remove that volume')
+    const kept = parked.map(({ volume }) => volume).find(isOther)
+    if (kept) throw overlapping(path, kept, 'restore or wipe that volume, which was removed')
+    const value = write({ ...cluster, paths: randomUUID() })
+    return { require: [unchanged(CLUSTER, entry)], write: [{ put: CLUSTER, value }] }
+  }
+
+  async #volumes(): Promise<VolumeRecord[]> {
+    const found: VolumeRecord[] = []
+    for await (const entry of entriesBelow(this.#store, VOLUMES)) found.push(readVolume(entry))
+    return found
+  }
+
+  async #parked(): Promise<ParkedRecord[]> {
+    const found: ParkedRecord[] = []
+    for await (const entry of entriesBelow(this.#store, PARKED)) found.push(readParked(entry))
+    return found
+  }
+
+  /** @throws {StoreUnavailable} where it may be of another store than this host registered with */
+  async #trusted<T>(read: () => Promise<T>): Promise<T> {
+    this.#registration.requireTrust()
+    const { epoch } = this.#registration
+    const found = await read()
+    if (this.#registration.epoch === epoch) return found
+    throw new StoreUnavailable('The store was replaced while it was read; try again')
+  }
+}
+
+const NO_PLACE: Pick<Plan<void>, 'require' | 'write'> = { require: [], write: [] }
+
+const nothing = <T>(result: T): Plan<T> => ({ require: [], write: [], result })
+
+const nameTaken = ({ name, createdBy, created }: VolumeRecord): Refusal =>
+  new Refusal(
+    'volume-exists',
+    `The name ${name} is another volume's by now, made by host ${createdBy} at ${created}: remove that one first`,
+  )
+
+const notInitialised = (): Refusal =>
+  new Refusal('not-ready', 'The store knows no cluster file system yet; run: berth cluster init')
+
+const overlapping = (
+  path: readonly string[],
+  { name, options }: VolumeRecord,
+  help: string,
+): Refusal =>
+  new Refusal(
+    'volume-exists',
+    `The folder ${pathOf(path)} cannot be a volume: ${pathOf(options.path ?? [])} is the one of volume ${name}, and what is in one would be in both; choose another path, or ${help}`,
+  )
