@@ -3,30 +3,33 @@ import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import * as v from '@badrap/valita'
-import { Failure } from './failure.ts'
+import { Failure, NobodyThere, Refused } from './failure.ts'
 
 /** Longer than the plugin holds a request while it starts. */
 const DEADLINE_MS = 30_000
 
-const refused = v.object({ error: v.string() })
+const refused = v.object({ error: v.string(), code: v.string().optional() })
 
 /** The plugin's admin API, on the unix socket where it serves this host's operator. */
 export class AdminClient {
-  readonly #socket: string
+  /** Its path. */
+  readonly socket: string
+  /** What names another one. */
+  readonly variable: string
   readonly #deadlineMs: number
-  readonly #variable: string
 
   /** @param variable of the environment, which names another socket */
   constructor(socket: string, deadlineMs = DEADLINE_MS, variable = 'BERTH_SOCKET') {
-    this.#socket = socket
+    this.socket = socket
     this.#deadlineMs = deadlineMs
-    this.#variable = variable
+    this.variable = variable
   }
 
   /**
    * What the plugin answered, with also what `type` does not name.
    *
-   * @throws {Failure} with the plugin's sentence where it refuses, else with why there is no answer
+   * @throws {Refused} with the plugin's sentence
+   * @throws {Failure} with why there is no answer; `NobodyThere` where there is no plugin
    */
   async get<T>(path: string, type: v.Type<T>): Promise<T> {
     return decode(await this.#ask('GET', path, undefined, this.#deadlineMs), path, type)
@@ -45,18 +48,18 @@ export class AdminClient {
   async #ask(method: string, path: string, body: string | undefined, deadlineMs: number) {
     const signal = AbortSignal.timeout(deadlineMs)
     try {
-      const sent = request({ socketPath: this.#socket, path, method, signal, agent: false })
+      const sent = request({ socketPath: this.socket, path, method, signal, agent: false })
       sent.end(body)
       const [answer] = (await once(sent, 'response')) as [IncomingMessage]
       // The answer's own error says as much; nobody else listens for the request's any more.
       sent.on('error', () => {})
       return { status: answer.statusCode, body: await text(answer) }
     } catch (error) {
-      if (!signal.aborted) throw unreachable(this.#socket, this.#variable, error)
+      if (!signal.aborted) throw unreachable(this.socket, this.variable, error)
       const seconds = deadlineMs / 1000
       const again = method === 'GET' ? '' : '; what it has begun may go on: run the command again'
       throw new Failure(
-        `The plugin at ${this.#socket} has not answered within ${seconds} s${again}`,
+        `The plugin at ${this.socket} has not answered within ${seconds} s${again}`,
         { cause: error },
       )
     }
@@ -77,7 +80,8 @@ function decode<T>(
     )
   }
   const refusal = refused.try(value, { mode: 'passthrough' })
-  throw new Failure(refusal.ok ? refusal.value.error : `${path} was answered with status ${status}`)
+  if (refusal.ok) throw new Refused(refusal.value.code, refusal.value.error)
+  throw new Failure(`${path} was answered with status ${status}`)
 }
 
 function parseJson(body: string): unknown {
@@ -92,12 +96,10 @@ function unreachable(socket: string, variable: string, error: unknown): Failure 
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   switch (code) {
     case 'ENOENT':
+      return new NobodyThere(silence(socket, variable), { cause: error })
     case 'ECONNREFUSED':
     case 'ENOTSOCK':
-      return new Failure(
-        `No plugin answers at ${socket}: check that it is enabled (docker plugin ls) and keeps its state there; --socket or ${variable} names another place`,
-        { cause: error },
-      )
+      return new Failure(silence(socket, variable), { cause: error })
     case 'EACCES':
     case 'EPERM':
       return new Failure(`Only root may use ${socket}: run berth with sudo`, { cause: error })
@@ -109,3 +111,7 @@ function unreachable(socket: string, variable: string, error: unknown): Failure 
     }
   }
 }
+
+/** What to say where no plugin answers, and what to check. */
+export const silence = (sockets: string, variables: string): string =>
+  `No plugin answers at ${sockets}: check that it is enabled (docker plugin ls) and keeps its state there; --socket or ${variables} names another place`

@@ -13,6 +13,6 @@ export type Context = {
 /** Finds the context in the options that a command was given. */
 export type Open = (command: Command) => Context
 
-export function printJson({ terminal }: Context, answer: object): void {
+export function printJson({ terminal }: Pick<Context, 'terminal'>, answer: object): void {
   terminal.write(`${JSON.stringify(answer, undefined, 2)}\n`)
 }

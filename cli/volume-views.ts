@@ -1,5 +1,6 @@
 import { oneVolume, volumes, volumeSelf } from './volume-answers.ts'
 import type { Volume, VolumeSelf } from './volume-answers.ts'
+import type { AdminClient } from './client.ts'
 import { printJson } from './context.ts'
 import type { Context } from './context.ts'
 import { table } from './table.ts'
@@ -8,18 +9,24 @@ import { ago, duration, exactSize, size } from './words.ts'
 /** A disk that an operator wipes has no volume. */
 const NAMELESS = '(no volume)'
 
-export async function listVolumes(context: Context): Promise<void> {
-  const { api, terminal, json } = context
+/** What a list of volumes is made of. */
+export async function readVolumes(api: AdminClient) {
   const self = await api.get('/v1/self', volumeSelf)
   const answer = await api.get('/v1/volumes', volumes)
-  if (json) return printJson(context, { ...answer, missing: self.missing })
+  return { self, answer }
+}
+
+export function showVolumes(
+  context: Context,
+  { self, answer }: Awaited<ReturnType<typeof readVolumes>>,
+): void {
   noteSelf(context, self)
   const rows = [...answer.volumes.map(rowOf), ...self.missing.map(missingRowOf)]
   if (rows.length === 0) {
     const how = 'docker volume create --driver berth-ssd:latest NAME makes one'
-    return terminal.print(`There is no volume: ${how}.\n`)
+    return context.terminal.print(`There is no volume on a disk: ${how}.\n`)
   }
-  terminal.print(table(['NAME', 'STATE', 'SIZE', 'DISK', 'MOUNTS', 'KEPT, PROBLEM'], rows))
+  context.terminal.print(table(['NAME', 'STATE', 'SIZE', 'DISK', 'MOUNTS', 'KEPT, PROBLEM'], rows))
 }
 
 export async function inspectVolume(context: Context, name: string): Promise<void> {
@@ -93,7 +100,7 @@ function remarkOf(volume: Volume): string {
   return remarks.join('; ')
 }
 
-function keptOf({ leftMs }: { readonly leftMs: number }): string {
+export function keptOf({ leftMs }: { readonly leftMs: number }): string {
   return leftMs > 0 ? `kept ${duration(leftMs)} more` : 'to be wiped now'
 }
 
@@ -102,5 +109,7 @@ function wipedOf({ wiping, disk }: Volume): string {
   return `${Math.floor((100 * wiping.offset) / disk.size)} % blank`
 }
 
-const pairs = (entries: readonly (readonly [string, string | number])[], between: string): string =>
-  entries.map(([name, value]) => `${name}${between}${value}`).join(', ')
+export const pairs = (
+  entries: readonly (readonly [string, string | number])[],
+  between: string,
+): string => entries.map(([name, value]) => `${name}${between}${value}`).join(', ')

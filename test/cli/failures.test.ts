@@ -62,9 +62,25 @@ await t.test('--socket goes before BERTH_SOCKET and BERTH_VOLUME_SOCKET', async 
 await t.test('each plugin is asked at its own socket', async t => {
   const ipam = World.at('ipam.sock')
   const volumes = World.at('ssd.sock', 'BERTH_VOLUME_SOCKET')
-  for (const args of [['disks'], ['volume', 'ls'], ['disk', 'label', 'sda']]) {
+  for (const args of [['disks'], ['volume', 'forget', 'x', '--yes'], ['disk', 'label', 'sda']]) {
     t.match(await volumes.berth(...args), { code: 1, err: /at ssd\.sock: .* BERTH_VOLUME_SOCKET / })
     t.match(await ipam.berth(...args), { code: 1, err: /at other\.sock: / })
+  }
+  const cluster = World.at('cluster.sock', 'BERTH_CLUSTER_SOCKET')
+  for (const args of [['cluster'], ['cluster', 'adopt', '--yes'], ['volume', 'break-lock', 'x']]) {
+    t.match(await cluster.berth(...args), {
+      code: 1,
+      err: /at cluster\.sock: .* BERTH_CLUSTER_SOCKET /,
+    })
+  }
+  for (const args of [
+    ['volume', 'ls'],
+    ['volume', 'inspect', 'x'],
+  ]) {
+    t.match(await volumes.beside(cluster).berth(...args), {
+      code: 1,
+      err: /at ssd\.sock or cluster\.sock: .* BERTH_VOLUME_SOCKET or BERTH_CLUSTER_SOCKET /,
+    })
   }
   t.match(await volumes.berth('pools'), { code: 1, err: /at other\.sock: .* BERTH_SOCKET / })
 })
@@ -80,6 +96,9 @@ await t.test('what is not understood is wrong usage', async t => {
     ['host', 'evict'],
     ['volume'],
     ['volume', 'wipe'],
+    ['volume', 'ls', '--driver', 'disk'],
+    ['volume', 'break-lock'],
+    ['cluster', 'format'],
     ['disk', 'wipe'],
   ]) {
     const { code, out, err } = await world.berth(...args)
@@ -106,6 +125,10 @@ await t.test('help is fine, and fits a terminal', async t => {
     ['volume', 'wipe'],
     ['volume', 'adopt'],
     ['volume', 'forget'],
+    ['volume', 'break-lock'],
+    ['cluster'],
+    ['cluster', 'init'],
+    ['cluster', 'adopt'],
     ['disks'],
     ['disk'],
     ['disk', 'label'],

@@ -13,19 +13,19 @@ const DEADLINE_MS = 60_000
 
 export type Outcome = { readonly code: number | null; readonly out: string; readonly err: string }
 
-/** What names the socket of the IPAM plugin, or of the volume plugin. */
-type Variable = 'BERTH_SOCKET' | 'BERTH_VOLUME_SOCKET'
+/** What names the socket of the IPAM plugin, or of a volume plugin. */
+type Variable = 'BERTH_SOCKET' | 'BERTH_VOLUME_SOCKET' | 'BERTH_CLUSTER_SOCKET'
 
 type Teardown = { teardown(ending: () => unknown): unknown }
 
 /** The command as a process of its own, and the admin socket that it asks. */
 export class World {
   readonly socket: string
-  readonly #variable: Variable
+  readonly #env: Readonly<Record<string, string>>
 
-  private constructor(socket: string, variable: Variable) {
+  private constructor(socket: string, env: Readonly<Record<string, string>>) {
     this.socket = socket
-    this.#variable = variable
+    this.#env = env
   }
 
   /** An admin server with these routes alone, of the plugin that is found by that variable. */
@@ -41,12 +41,21 @@ export class World {
       await server.close(0)
       await rm(folder, { recursive: true })
     })
-    return new World(socket, variable)
+    return World.at(socket, variable)
   }
 
   /** Whatever there is, or is not, at that path. */
   static at(socket: string, variable: Variable = 'BERTH_SOCKET'): World {
-    return new World(socket, variable)
+    return new World(socket, { [variable]: socket })
+  }
+
+  /** The same with what is in the environment of the other one, such as its socket. */
+  beside(other: World): World {
+    return this.given(other.#env)
+  }
+
+  given(env: Readonly<Record<string, string>>): World {
+    return new World(this.socket, { ...this.#env, ...env })
   }
 
   /** `berth` with these arguments, without a terminal. */
@@ -81,7 +90,8 @@ export class World {
       LC_ALL: 'C',
       BERTH_SOCKET: 'other.sock',
       BERTH_VOLUME_SOCKET: 'other.sock',
-      [this.#variable]: this.socket,
+      BERTH_CLUSTER_SOCKET: 'other.sock',
+      ...this.#env,
       ...more,
     }
     const child = spawn(command, args, { env, timeout: DEADLINE_MS })
