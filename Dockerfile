@@ -61,7 +61,7 @@ COPY volume-plugin volume-plugin
 RUN MODE=ssd MOUNT_ROOT=/tmp/mounts timeout 3 node --expose-gc volume-plugin/main.ts; true
 RUN MODE=cluster MOUNT_ROOT=/tmp/mounts timeout 3 node --expose-gc volume-plugin/main.ts; true
 # What asks the cluster file system is a process of its own, with flags of its own.
-RUN timeout 3 node volume-plugin/cluster/hand.ts; true
+RUN echo | timeout 3 node volume-plugin/cluster/hand.ts; true
 
 FROM system AS volume-tools
 RUN command -v mkfs.xfs || { apt-get update && apt-get install -y --no-install-recommends xfsprogs e2fsprogs mount; }

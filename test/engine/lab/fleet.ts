@@ -31,12 +31,7 @@ export class Fleet {
 
   /** One host for each suite: h1, h2 and so on. */
   static async start(t: Test, suites: readonly Suite[]): Promise<Fleet> {
-    const lan = await Switch.create(await Lab.open(t))
-    const engines: Engine[] = []
-    for (const [index, suite] of suites.entries()) {
-      engines.push(new Engine(await Host.create(lan, index + 1), suite))
-    }
-    for (const engine of engines) tellLastWords(t, engine)
+    const { lan, engines } = await createHosts(t, suites)
     const etcd = await EtcdCluster.start(engines.map(({ host }) => host))
     const install = async (engine: Engine): Promise<Node> => {
       await engine.start()
@@ -49,8 +44,22 @@ export class Fleet {
   }
 }
 
+/** Hosts on one LAN, each with an engine that has not been started. */
+export async function createHosts(
+  t: Test,
+  suites: readonly Suite[],
+): Promise<{ readonly lan: Switch; readonly engines: readonly Engine[] }> {
+  const lan = await Switch.create(await Lab.open(t))
+  const engines: Engine[] = []
+  for (const [index, suite] of suites.entries()) {
+    engines.push(new Engine(await Host.create(lan, index + 1), suite))
+  }
+  for (const engine of engines) tellLastWords(t, engine)
+  return { lan, engines }
+}
+
 /** All hosts of the fleet by number, h1 first. */
-export function threeOf({ nodes }: Fleet): readonly [Node, Node, Node] {
+export function threeOf({ nodes }: Pick<Fleet, 'nodes'>): readonly [Node, Node, Node] {
   const [one, two, three] = nodes
   if (!one || !two || !three) throw new Error('there are fewer than three hosts')
   return [one, two, three]

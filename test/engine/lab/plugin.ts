@@ -27,6 +27,11 @@ export const BERTH_SSD: Kind = {
   built: join(DIST, 'berth-ssd'),
   awake: 'listening',
 }
+export const BERTH_CLUSTER: Kind = {
+  name: 'berth-cluster:latest',
+  built: join(DIST, 'berth-cluster'),
+  awake: 'listening',
+}
 
 /** The managed plugin, installed in an engine. */
 export class Plugin {
