@@ -8,7 +8,8 @@ import type { Claim, ClaimId } from '../../../volume-plugin/ssd/claim.ts'
 import type { VolumeClaim } from '../../../volume-plugin/ssd/claims.ts'
 import type { LoopDisk } from '../../disks/loop-disk.ts'
 import { canUseDisks } from '../../disks/requirements.ts'
-import { changed, claimOf, copyDisk, Host, withVolume } from './host.ts'
+import { changed, copyDisk, Host, withVolume } from './host.ts'
+import { claimOf } from './journal.ts'
 
 file.setTimeout(300_000)
 file.jobs = 3
@@ -72,9 +73,9 @@ if (canUseDisks()) {
     const host = await Host.create(t, 1)
     const own = await withVolume(host)
     for (const [whose, claimFrom, says] of TAKEN) {
-      await host.loseState()
+      await host.journal.lose()
       const claim = claimFrom(own)
-      await host.write(claim)
+      await host.journal.write(claim)
       const running = await host.start()
       await t.rejects(running.adopt(host.disk), { code: 'volume-exists', message: says }, whose)
       t.strictSame(running.ssd.claims.all(), [claim], 'as it was')
@@ -85,7 +86,7 @@ if (canUseDisks()) {
   void file.test('a disk that may not be taken is not adopted', async t => {
     const host = await Host.create(t, 1)
     await withVolume(host)
-    await host.loseState()
+    await host.journal.lose()
     const running = await host.start({ deny: [host.disk.node] })
     const refusal = { code: 'disk-busy', message: /cannot be adopted: .*SSD_DENY/ }
     await t.rejects(running.adopt(host.disk), refusal)
@@ -118,8 +119,8 @@ if (canUseDisks()) {
   void file.test('what was set aside of a disk goes when the disk is adopted', async t => {
     const host = await Host.create(t, 1)
     const own = await withVolume(host)
-    await host.loseState()
-    await host.write({ ...claimOf('other', own), state: QUARANTINED })
+    await host.journal.lose()
+    await host.journal.write({ ...claimOf('other', own), state: QUARANTINED })
     const running = await host.start()
     await running.adopt(host.disk)
     t.strictSame(running.states, ['db ready'])
@@ -133,7 +134,7 @@ if (canUseDisks()) {
     const host = await Host.create(t, 1)
     const own = await withVolume(host)
     for (const id of ['0'.repeat(32), 'f'.repeat(32)]) {
-      await host.write({ ...claimOf('other', own), id: id as ClaimId, state: QUARANTINED })
+      await host.journal.write({ ...claimOf('other', own), id: id as ClaimId, state: QUARANTINED })
       const running = await host.start()
       const refusal = { code: 'disk-busy', message: /belongs to the volume db \(ready\)/ }
       await t.rejects(running.wipeDisk(host.disk), refusal)
@@ -146,7 +147,7 @@ if (canUseDisks()) {
   void file.test('nothing that a disk says of itself is believed beyond its form', async t => {
     const host = await Host.create(t, 1)
     await withVolume(host)
-    await host.loseState()
+    await host.journal.lose()
     const good = await readGood(host, host.disk)
     const running = await host.start()
     for (const [what, spoilAt] of HOSTILE) {

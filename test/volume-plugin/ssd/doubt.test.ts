@@ -7,7 +7,8 @@ import type { ClaimBook } from '../../../volume-plugin/ssd/claim-book.ts'
 import { MARK_AT } from '../../../volume-plugin/ssd/mark.ts'
 import type { Mounts } from '../../../volume-plugin/ssd/mounts.ts'
 import { canUseDisks } from '../../disks/requirements.ts'
-import { changed, changedHolds, claimOf, Host, withVolume } from './host.ts'
+import { changed, changedHolds, Host, withVolume } from './host.ts'
+import { claimOf } from './journal.ts'
 
 file.setTimeout(300_000)
 file.jobs = 3
@@ -54,7 +55,7 @@ if (canUseDisks()) {
     for (const id of ['0'.repeat(32), 'f'.repeat(32)]) {
       const host = await Host.create(t, 0)
       const intent = { ...claimOf('db'), id: id as ClaimId, state: { is: 'intent' } } as const
-      await host.write(claimOf('db'), intent)
+      await host.journal.write(claimOf('db'), intent)
       const running = await host.start()
       t.ok(await running.get('db'))
       await running.ssd.tend()
@@ -66,7 +67,7 @@ if (canUseDisks()) {
   void file.test('claims are tended to while one is written, which stays', async t => {
     const host = await Host.create(t, 1)
     await withVolume(host)
-    await host.loseState()
+    await host.journal.lose()
     const [written, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const running = await host.start({
       book: real =>
@@ -91,7 +92,7 @@ if (canUseDisks()) {
   void file.test('a list of volumes that cannot be written costs no disk', async t => {
     const host = await Host.create(t, 1)
     const running = await host.start()
-    for (const list of host.lists) {
+    for (const list of host.journal.lists) {
       await mkdir(`${list}.new`)
       await t.rejects(running.create('db'), { message: /Cannot write the list of volumes/ })
       t.strictSame(running.states, ['db formatted'])

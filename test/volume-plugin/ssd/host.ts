@@ -1,32 +1,24 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { LevelDatabase } from '../../../shared/level-database.ts'
-import type { Claim, ClaimId } from '../../../volume-plugin/ssd/claim.ts'
+import type { LevelDatabase } from '../../../shared/level-database.ts'
 import type { ClaimBook } from '../../../volume-plugin/ssd/claim-book.ts'
 import { isVolumeClaim } from '../../../volume-plugin/ssd/claims.ts'
 import type { VolumeClaim } from '../../../volume-plugin/ssd/claims.ts'
-import { keyOf } from '../../../volume-plugin/ssd/disk.ts'
-import type { Disk } from '../../../volume-plugin/ssd/disk.ts'
 import type { Disks, Hold } from '../../../volume-plugin/ssd/disks.ts'
-import { LevelClaimBook } from '../../../volume-plugin/ssd/level-claim-book.ts'
 import { LinuxDisks } from '../../../volume-plugin/ssd/linux-disks.ts'
 import { LinuxMounts } from '../../../volume-plugin/ssd/linux-mounts.ts'
 import type { Mounts } from '../../../volume-plugin/ssd/mounts.ts'
-import { readSsdOptions } from '../../../volume-plugin/ssd/options.ts'
 import { ssdRoutes } from '../../../volume-plugin/ssd/routes.ts'
 import { startSsd } from '../../../volume-plugin/ssd/ssd.ts'
 import type { Ssd } from '../../../volume-plugin/ssd/ssd.ts'
 import type { Roots } from '../../../volume-plugin/ssd/sysfs.ts'
-import { Witness } from '../../../volume-plugin/ssd/witness.ts'
 import { requireVolumeName } from '../../../volume-plugin/volume-name.ts'
 import type { Volume } from '../../../volume-plugin/volumes.ts'
 import { LoopDisk, MIB } from '../../disks/loop-disk.ts'
 import { run } from '../../engine/lab/run.ts'
 import { pluginFolder } from '../process.ts'
-
-const BOOT = 'boot'
+import { BOOT, Journal } from './journal.ts'
 
 export type StartOptions = {
   readonly book?: (real: ClaimBook) => ClaimBook
@@ -40,18 +32,24 @@ export type StartOptions = {
 
 /**
  * A host with all parts of the volume plugin but its sockets, in this process: so that each of the real parts can be made
- * to misbehave once, and the journal can be written by somebody else while nothing runs.
+ * to misbehave once, and its journal can be written by somebody else while nothing runs.
  */
 export class Host {
   readonly folder: string
   /** In the order in which they are taken: the smallest first. */
   readonly disks: readonly LoopDisk[]
+  readonly journal: Journal
+  readonly #state: string
+  readonly #mountRoot: string
   readonly #t: Test
 
   private constructor(t: Test, folder: string, disks: readonly LoopDisk[]) {
     this.#t = t
     this.folder = folder
     this.disks = disks
+    this.#state = join(folder, 'data', 'berth', 'ssd')
+    this.#mountRoot = join(folder, 'mounts')
+    this.journal = new Journal(this.#state, this.#mountRoot)
   }
 
   static async create(t: Test, count: number): Promise<Host> {
@@ -61,7 +59,7 @@ export class Host {
     }
     const folder = await pluginFolder(t)
     const host = new Host(t, folder, disks)
-    await mkdir(join(folder, 'mounts'))
+    await mkdir(host.#mountRoot)
     await mkdir(host.#state, { recursive: true })
     return host
   }
@@ -73,19 +71,9 @@ export class Host {
     return disk
   }
 
-  get #state(): string {
-    return join(this.folder, 'data', 'berth', 'ssd')
-  }
-
-  /** Where the names of all volumes are, beside the journal. */
-  get lists(): readonly string[] {
-    return [join(this.#state, 'volumes.json'), join(this.folder, 'mounts', '.volumes.json')]
-  }
-
   async start(options: StartOptions = {}): Promise<Running> {
     const { book, disks, mounts, deny = [], roots = {}, name = 'testhost' } = options
-    const database = await LevelDatabase.open(join(this.#state, 'db'))
-    const realBook = new LevelClaimBook(database, await Witness.open(this.lists), BOOT)
+    const { database, book: realBook } = await this.journal.open()
     const realDisks = new LinuxDisks(roots)
     const realMounts = new LinuxMounts(roots)
     const stop = new AbortController()
@@ -103,7 +91,7 @@ export class Host {
         retainMs: 60 * 60_000,
         host: name,
         boot: BOOT,
-        mountRoot: join(this.folder, 'mounts'),
+        mountRoot: this.#mountRoot,
         peekAt: join(this.#state, 'peek'),
         claimingOff: () => undefined,
         stop: stop.signal,
@@ -117,24 +105,6 @@ export class Host {
     }
   }
 
-  /** Writes to the journal while nothing runs. */
-  async write(...claims: readonly Claim[]): Promise<void> {
-    const database = await LevelDatabase.open(join(this.#state, 'db'))
-    try {
-      const book = new LevelClaimBook(database, await Witness.open(this.lists), BOOT)
-      for (const claim of claims) await book.put(claim)
-    } finally {
-      await database.close()
-    }
-  }
-
-  /** As above, any row at all. */
-  async writeRow(key: string, value: string): Promise<void> {
-    const database = await LevelDatabase.open(join(this.#state, 'db'))
-    await database.write([{ type: 'put', key, value }], { sync: true })
-    await database.close()
-  }
-
   /** Mounts a disk as somebody who knows nothing of the plugin. */
   async byHand(disk: LoopDisk, use: (at: string) => Promise<void>): Promise<void> {
     const at = join(this.folder, 'by-hand')
@@ -145,15 +115,6 @@ export class Host {
     } finally {
       await run('umount', ['--', at])
     }
-  }
-
-  async loseLists(): Promise<void> {
-    for (const list of this.lists) await rm(list, { force: true })
-  }
-
-  async loseState(): Promise<void> {
-    await this.loseLists()
-    await rm(join(this.#state, 'db'), { recursive: true })
   }
 }
 
@@ -282,27 +243,4 @@ export function changedHolds(real: Disks, change: (hold: Hold) => Partial<Hold>)
       return hold.held ? changed<Hold>(hold, change(hold)) : hold
     },
   })
-}
-
-/** A claim as if it were made by hand, of this disk or of one that is not there. */
-export function claimOf(name: string, disk?: Pick<Disk, 'identity'>): VolumeClaim {
-  const id = randomBytes(16).toString('hex') as ClaimId
-  const absent = { wwid: '', serial: `S-${id}`, model: 'SSD 9', size: 2 ** 40 }
-  const { identity } = disk ?? { identity: absent }
-  const key = keyOf(identity)
-  if (!key) throw new Error('A disk without an identity is never claimed')
-  return {
-    id,
-    key,
-    identity,
-    volume: {
-      name: requireVolumeName(name),
-      options: readSsdOptions({}),
-      created: new Date().toISOString(),
-      fsUuid: randomUUID(),
-      host: 'testhost',
-      boot: BOOT,
-    },
-    state: { is: 'ready' },
-  }
 }

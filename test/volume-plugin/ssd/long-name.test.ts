@@ -4,7 +4,8 @@ import { markOf } from '../../../volume-plugin/ssd/looking.ts'
 import { decodeMark, encodeMark, MARK_AT, MARK_BYTES } from '../../../volume-plugin/ssd/mark.ts'
 import { diskNamed } from '../../disks/hold.ts'
 import { canUseDisks } from '../../disks/requirements.ts'
-import { changedHolds, claimOf, Host } from './host.ts'
+import { changedHolds, Host } from './host.ts'
+import { claimOf } from './journal.ts'
 
 file.setTimeout(120_000)
 file.jobs = 2
@@ -39,7 +40,7 @@ if (canUseDisks()) {
     const { volume, ...claim } = claimOf('db', await diskNamed(host.disk.name))
     const long = { ...volume, host: 'x'.repeat(MOST + 1) }
     await host.disk.write(MARK_AT, encodeMark(markOf(claim.id, long)))
-    await host.write({ ...claim, volume: long, state: { is: 'marked' } })
+    await host.journal.write({ ...claim, volume: long, state: { is: 'marked' } })
     const running = await host.start()
     await running.ssd.tend()
     t.strictSame(running.states, ['db ready'])

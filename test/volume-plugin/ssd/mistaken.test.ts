@@ -5,7 +5,8 @@ import type { ClaimState } from '../../../volume-plugin/ssd/claim.ts'
 import { FakeSysfs } from '../../disks/fake-sysfs.ts'
 import { LoopDisk, MIB } from '../../disks/loop-disk.ts'
 import { canUseDisks } from '../../disks/requirements.ts'
-import { claimOf, Host, withVolume } from './host.ts'
+import { Host, withVolume } from './host.ts'
+import { claimOf } from './journal.ts'
 
 file.setTimeout(300_000)
 file.jobs = 3
@@ -75,9 +76,9 @@ if (canUseDisks()) {
   void file.test('counts of mounts that cannot be read stop nothing', async t => {
     const host = await Host.create(t, 0)
     const claim = claimOf('db')
-    await host.write(claim)
+    await host.journal.write(claim)
     for (const row of ['', 'garbage', '{"boot":"boot","ids":{"a":"many"}}']) {
-      await host.writeRow(`mounts/${claim.id}`, row)
+      await host.journal.writeRow(`mounts/${claim.id}`, row)
       const running = await host.start()
       t.ok(await running.get('db'))
       await running.end()
@@ -88,7 +89,7 @@ if (canUseDisks()) {
     const host = await Host.create(t, 0)
     const other = claimOf('db')
     const named = claimOf(other.id)
-    await host.write({ ...other, state: PARKED }, { ...named, state: PARKED })
+    await host.journal.write({ ...other, state: PARKED }, { ...named, state: PARKED })
     const running = await host.start()
     for (const action of ['restore', 'wipe', 'forget'] as const) {
       const asked = running.ask(`POST /v1/volumes/:name/${action}`, { name: other.id })

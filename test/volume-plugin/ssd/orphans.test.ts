@@ -10,7 +10,7 @@ if (canUseDisks()) {
   void file.test('a lost volume stays known while its disk cannot be looked at', async t => {
     const host = await Host.create(t, 1)
     await withVolume(host)
-    await host.loseState()
+    await host.journal.lose()
     const running = await host.start()
     const isKnown = async (when: string) => {
       await t.rejects(running.get('db'), { name: 'DropConnection' }, when)

@@ -11,7 +11,7 @@ if (canUseDisks()) {
     const host = await Host.create(t, 1)
     const claim = await withVolume(host)
     for (const is of BEFORE) {
-      await host.write({ ...claim, state: { is } })
+      await host.journal.write({ ...claim, state: { is } })
       const running = await host.start()
       t.ok(await running.get('db'), `to ${is}: the volume is there at once`)
       await running.ssd.tend()
@@ -25,15 +25,15 @@ if (canUseDisks()) {
     const host = await Host.create(t, 1)
     const claim = await withVolume(host)
     for (const is of BEFORE) {
-      await host.write({ ...claim, state: { is } })
-      await host.loseLists()
+      await host.journal.write({ ...claim, state: { is } })
+      await host.journal.loseLists()
       const running = await host.start()
       await running.ssd.tend()
       const isKnown = is === 'formatting' || is === 'formatted'
       t.strictSame(running.states, [isKnown ? 'db ready' : 'db quarantined'], `set back to ${is}`)
       await running.end()
 
-      await host.write({ ...claim, state: { is: 'ready' } })
+      await host.journal.write({ ...claim, state: { is: 'ready' } })
       const later = await host.start()
       t.equal(await later.kept('db'), 'precious', 'its data is there')
       await later.end()
@@ -45,8 +45,8 @@ if (canUseDisks()) {
     const [first, copy] = host.disks
     if (!first || !copy) throw new Error('The host has two disks')
     await copyDisk(first, copy)
-    await host.write({ ...claim, state: { is: 'formatting' } })
-    await host.loseLists()
+    await host.journal.write({ ...claim, state: { is: 'formatting' } })
+    await host.journal.loseLists()
     // XFS mounts one of two with the same id.
     await host.byHand(copy, async () => {
       const running = await host.start()
@@ -54,7 +54,7 @@ if (canUseDisks()) {
       t.strictSame(running.states, ['db quarantined'])
       await running.end()
     })
-    await host.write({ ...claim, state: { is: 'ready' } })
+    await host.journal.write({ ...claim, state: { is: 'ready' } })
     const later = await host.start()
     t.equal(await later.kept('db'), 'precious')
   })

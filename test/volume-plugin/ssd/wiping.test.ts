@@ -11,7 +11,8 @@ import type { LoopDisk } from '../../disks/loop-disk.ts'
 import { canUseDisks } from '../../disks/requirements.ts'
 import { run } from '../../engine/lab/run.ts'
 import { until } from '../../engine/lab/until.ts'
-import { changedHolds, claimOf, Host } from './host.ts'
+import { changedHolds, Host } from './host.ts'
+import { claimOf } from './journal.ts'
 
 file.setTimeout(300_000)
 file.jobs = 3
@@ -46,7 +47,7 @@ if (canUseDisks()) {
       const host = await Host.create(t, 1)
       const claim = await claimed(host)
       if (isMarked) await mark(host.disk, claim)
-      await host.write({ ...claim, state })
+      await host.journal.write({ ...claim, state })
       await make(host.disk)
       const before = await host.disk.checksum()
       const running = await host.start()
@@ -85,7 +86,7 @@ if (canUseDisks()) {
     const host = await Host.create(t, 2)
     const claim = await claimed(host)
     await mark(host.disk, claim)
-    await host.write({ ...claim, state: BODY })
+    await host.journal.write({ ...claim, state: BODY })
     const [wiping, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const running = await host.start({
       disks: real =>
@@ -117,7 +118,7 @@ if (canUseDisks()) {
       const { volume, ...claim } = claimOf('db')
       const options = readSsdOptions({ retain: '5m' })
       for (const isTended of [true, false]) {
-        await host.write({ ...claim, volume: { ...volume, options } })
+        await host.journal.write({ ...claim, volume: { ...volume, options } })
         const running = await host.start()
         const { claims, mounting, resuming, locks } = running.ssd
         let now = 0
