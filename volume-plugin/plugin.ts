@@ -67,7 +67,15 @@ type Tended<T> = { readonly opened: T; close(): Promise<void> }
 async function openAndTend<T extends Opened>(options: VolumePluginOptions<T>): Promise<Tended<T>> {
   const { open, log } = options
   const opened = await open()
-  const tend = () => void opened.tend().catch(error => log.warn({ err: error }, 'cannot tend yet'))
+  let reported = ''
+  const tend = () =>
+    void opened.tend().then(
+      () => (reported = ''),
+      (error: Error) => {
+        if (error.message !== reported) log.error({ err: error }, 'cannot tend yet')
+        reported = error.message
+      },
+    )
   tend()
   const timer = setInterval(tend, TEND_EVERY_MS)
   return {

@@ -28,6 +28,7 @@ export type KeepingParts = {
   readonly barred: () => string | undefined
 }
 
+const FENCE_EVERY_MS = 30_000
 /** How often the time that a removed volume was seen is written down. */
 const NOTED_EVERY_MS = 10 * 60_000
 
@@ -44,6 +45,7 @@ export class Keeping {
   #running: Promise<void> | undefined
   #destroying: Promise<void> | undefined
   #last: number
+  #fenced = 0
 
   /** @param now of a clock that is never set, in milliseconds */
   constructor(parts: KeepingParts, kept: ReadonlyMap<VolumeId, number>, now: number) {
@@ -62,7 +64,7 @@ export class Keeping {
     return this.#kept.get(id) ?? 0
   }
 
-  /** One at a time. @throws {Error} what is neither an outage nor a refusal */
+  /** One at a time. @throws {Barred} and what is neither an outage nor a refusal */
   async tend(now: number): Promise<void> {
     this.#running ??= this.#tend(now).finally(() => (this.#running = undefined))
     await this.#running
@@ -76,7 +78,7 @@ export class Keeping {
     const passed = now - this.#last
     this.#last = now
     try {
-      await this.#enter()
+      await this.#enter(now)
       await this.#parts.volumes.refresh()
       if (this.#parts.mirror.isStale) return
       await this.#settleAll()
@@ -86,13 +88,21 @@ export class Keeping {
     }
   }
 
-  /** This host's record is as it wrote it; else it is written anew. */
-  async #enter(): Promise<void> {
+  /**
+   * This host's record is as it wrote it; else it is written anew. So it is now and then besides: a store that was set back
+   * has it as it was before.
+   *
+   * @throws {Barred}
+   */
+  async #enter(now: number): Promise<void> {
     const { registration, barred } = this.#parts
     const why = barred()
     if (why !== undefined) throw new Refusal('not-ready', why)
-    if (registration.isRegistered && (await registration.refresh()) === 'ours') return
-    await registration.register()
+    if (!registration.isRegistered || (await registration.refresh()) === 'raised') {
+      await registration.register()
+    } else if (now - this.#fenced < FENCE_EVERY_MS) return
+    else await registration.fence()
+    this.#fenced = now
   }
 
   async #settleAll(): Promise<void> {

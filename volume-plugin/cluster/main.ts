@@ -63,6 +63,8 @@ export async function openCluster(
       await store.close()
       await database.close()
     }
+    const { ok, why } = await files.view()
+    if (!ok) log.error({ why }, 'nothing can be mounted yet')
     log.info({ volumes: cluster.mirror.all().length }, 'ready')
     return {
       ...cluster,

@@ -1,0 +1,57 @@
+import t from 'tap'
+import type { ClusterBook } from '../../../volume-plugin/cluster/cluster-book.ts'
+import { readClusterOptions } from '../../../volume-plugin/cluster/cluster-options.ts'
+import { Mirror } from '../../../volume-plugin/cluster/mirror.ts'
+import type { VolumeId, VolumeRecord } from '../../../volume-plugin/cluster/volume-record.ts'
+import { requireVolumeName } from '../../../volume-plugin/volume-name.ts'
+
+const [DB, WEB] = [requireVolumeName('db'), requireVolumeName('web')]
+
+const record = (name: typeof DB, id: string): VolumeRecord => ({
+  id: id.repeat(32) as VolumeId,
+  name,
+  options: readClusterOptions({}),
+  created: '2026-11-21T10:00:00.000Z',
+  createdBy: 'alpha',
+  state: 'ready',
+  users: {},
+  broken: undefined,
+})
+
+function world() {
+  const written: string[] = []
+  const book: ClusterBook = {
+    load: async () => ({ mirror: [], mounts: new Map(), kept: new Map(), notes: undefined }),
+    putMirror: async (changed, gone) => {
+      written.push(...changed.map(({ name }) => `+${name}`), ...gone.map(name => `-${name}`))
+    },
+    putMount: async () => {},
+    putKept: async () => {},
+    putNotes: async () => {},
+  }
+  return { mirror: new Mirror(book, [record(DB, 'a')]), written }
+}
+
+void t.test('what the store has replaces what was known, and only that is written', async t => {
+  const { mirror, written } = world()
+  t.ok(mirror.isStale, 'until the store has told')
+  await mirror.replace([record(DB, 'a'), record(WEB, 'b')], mirror.mark())
+  t.notOk(mirror.isStale)
+  t.strictSame(written, ['+web'])
+  await mirror.replace([record(WEB, 'b')], mirror.mark())
+  t.strictSame(written, ['+web', '-db'])
+  t.equal(mirror.get(DB), undefined)
+})
+
+void t.test('a list that was read before does not undo what was learned since', async t => {
+  const { mirror } = world()
+  const before = mirror.mark()
+  await mirror.learn(WEB, record(WEB, 'b'))
+  await mirror.learn(DB, undefined)
+  await mirror.replace([record(DB, 'a')], before)
+  t.match(mirror.get(WEB), { name: 'web' }, 'created since')
+  t.equal(mirror.get(DB), undefined, 'removed since')
+  await mirror.replace([record(DB, 'c')], mirror.mark())
+  t.match(mirror.get(DB), { id: 'c'.repeat(32) }, 'a later one does')
+  t.equal(mirror.get(WEB), undefined)
+})
