@@ -19,7 +19,7 @@ export type CommandOptions = {
  *
  * @returns also where the tool says no: what that means is the caller's to know
  * @throws {CommandFailed} where there is no such tool, where something killed it, or where it has not ended by the
- *   deadline; then it was killed, but one that waits for a dead disk may still live
+ *   deadline (CommandLate); then it was killed, but one that waits for a dead disk may still live
  */
 export function command(
   tool: string,
@@ -41,7 +41,8 @@ export function command(
       child.stdout?.destroy()
       child.stderr?.destroy()
       child.unref()
-      reject(new CommandFailed(`${line} did not end within ${deadlineMs / 1000} s`))
+      const gone = new Promise<void>(done => child.once('exit', () => done()))
+      reject(new CommandLate(`${line} did not end within ${deadlineMs / 1000} s`, gone))
     }, deadlineMs)
     child.once('error', cause => {
       clearTimeout(timer)
@@ -58,6 +59,17 @@ export function command(
 /** A tool that gave no answer. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed'
+}
+
+/** It was killed at its deadline. */
+export class CommandLate extends CommandFailed {
+  /** Resolves when it no longer lives, which a file system that hangs may put off. */
+  readonly gone: Promise<void>
+
+  constructor(message: string, gone: Promise<void>) {
+    super(message)
+    this.gone = gone
+  }
 }
 
 /** In one line, for a message. */

@@ -1,0 +1,172 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { readAnswer } from './hand-words.ts'
+import type { Answer, Job } from './hand-words.ts'
+import type { RootSettings } from './root.ts'
+
+const PROGRAM = join(import.meta.dirname, 'hand.ts')
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
+const MOST_HANDS = 4
+const MOST_WORDS = 2000
+
+/** A job was not done by its deadline. Its hand was killed, but lives on for as long as the file system hangs. */
+export class HandLate extends Error {
+  override readonly name = 'HandLate'
+  /** Resolves when it no longer lives. */
+  readonly gone: Promise<void>
+
+  constructor(message: string, gone: Promise<void>) {
+    super(message)
+    this.gone = gone
+  }
+}
+
+/** A job waited for its turn until its deadline. */
+export class HandsBusy extends Error {
+  override readonly name = 'HandsBusy'
+}
+
+type Waiting = {
+  readonly job: Job
+  readonly deadline: number
+  begin(): void
+  resolve(answer: Answer): void
+  reject(error: Error): void
+}
+
+/** Programs that do jobs, a few at a time. One that is done with its job takes the next that waits, else it ends. */
+export class Hands {
+  readonly #settings: RootSettings
+  readonly #waiting: Waiting[] = []
+  readonly #hands = new Set<Hand>()
+
+  constructor(settings: RootSettings) {
+    this.#settings = settings
+  }
+
+  /**
+   * @throws {HandLate}
+   * @throws {HandsBusy}
+   */
+  async run(job: Job, withinMs: number): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    const busy = setTimeout(() => {
+      this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
+      reject(new HandsBusy(`${MOST_HANDS} jobs are done at a time, and too many wait`))
+    }, withinMs)
+    const begin = () => clearTimeout(busy)
+    const waiting = { job, deadline: performance.now() + withinMs, begin, resolve, reject }
+    this.#waiting.push(waiting)
+    if (this.#hands.size < MOST_HANDS) void this.#work()
+    return await promise
+  }
+
+  /** Of those under way each has its deadline. */
+  refuseWaiting(error: Error): void {
+    for (const { begin, reject } of this.#waiting.splice(0)) {
+      begin()
+      reject(error)
+    }
+  }
+
+  /** Never waits for a hand. */
+  close(): void {
+    this.refuseWaiting(new HandsBusy('The plugin stops'))
+    for (const hand of this.#hands) hand.kill()
+  }
+
+  async #work(): Promise<void> {
+    const hand = new Hand(this.#settings)
+    this.#hands.add(hand)
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      next.begin()
+      try {
+        next.resolve(await hand.ask(next.job, next.deadline - performance.now()))
+      } catch (error) {
+        next.reject(error as Error)
+        break
+      }
+    }
+    this.#hands.delete(hand)
+    hand.end()
+    if (this.#waiting.length > 0 && this.#hands.size < MOST_HANDS) void this.#work()
+  }
+}
+
+/** One of them: one job at a time. */
+export class Hand {
+  readonly #child: ChildProcess
+  readonly #gone = Promise.withResolvers<void>()
+  #asked: PromiseWithResolvers<Answer> | undefined
+  #said = ''
+
+  constructor({ root, mount, types }: RootSettings) {
+    const cache = process.env['NODE_COMPILE_CACHE']
+    const child = spawn(process.execPath, [PROGRAM, JSON.stringify({ root, mount, types })], {
+      cwd: '/',
+      // A group of its own, with the tools that it runs: they are killed with it.
+      detached: true,
+      env: { PATH, LC_ALL: 'C', ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }) },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    child.stdin.on('error', () => {})
+    child.stderr.setEncoding('utf8').on('data', (part: string) => {
+      if (this.#said.length < MOST_WORDS) this.#said += part
+    })
+    createInterface({ input: child.stdout }).on('line', line => this.#hear(line))
+    child.once('exit', () => this.#gone.resolve())
+    child.once('error', cause => this.#fail(`cannot be run: ${cause.message}`, cause))
+    child.once('close', (code, signal) => this.#fail(`ended with ${code ?? signal}`))
+  }
+
+  /** @throws {HandLate} */
+  async ask(job: Job, withinMs: number): Promise<Answer> {
+    const asked = Promise.withResolvers<Answer>()
+    this.#asked = asked
+    this.#child.stdin?.write(`${JSON.stringify(job)}\n`)
+    const timer = setTimeout(() => {
+      this.kill()
+      asked.reject(new HandLate(`"${job.do}" was not done in time`, this.#gone.promise))
+    }, withinMs)
+    try {
+      return await asked.promise
+    } finally {
+      clearTimeout(timer)
+      this.#asked = undefined
+    }
+  }
+
+  end(): void {
+    this.#child.stdin?.end()
+  }
+
+  /** Nobody waits for it any more: neither who asked nor the end of this process. */
+  kill(): void {
+    const { pid, stdin, stdout, stderr } = this.#child
+    try {
+      if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+    } catch {
+      // It has ended.
+    }
+    for (const stream of [stdin, stdout, stderr]) stream?.destroy()
+    this.#child.unref()
+  }
+
+  #hear(line: string): void {
+    try {
+      this.#asked?.resolve(readAnswer(line))
+    } catch (error) {
+      this.#asked?.reject(error as Error)
+    }
+  }
+
+  #fail(how: string, cause?: Error): void {
+    this.#gone.resolve()
+    const said = this.#said.trim()
+    const message = `The program that asks the cluster file system ${how}${said && `: ${said}`}`
+    this.#asked?.reject(new Error(message, cause && { cause }))
+  }
+}
