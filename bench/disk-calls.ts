@@ -44,9 +44,8 @@ type Measured = {
 
 /** What the engine asks all the time, with few volumes and with many, also while a volume is made. */
 export async function measureCalls(scope: Scope, folder: string): Promise<Calls> {
-  const disk = await LoopDisk.create(scope, { size: GIB })
-  const few = await start(scope, join(folder, 'few'), FEW, [])
-  const many = await start(scope, join(folder, 'many'), MANY, [disk])
+  const few = await start(scope, join(folder, 'few'), FEW)
+  const many = await start(scope, join(folder, 'many'), MANY)
   const againstFloor: CallRow[] = []
   const least = sideOf(await connect(few.floor), 'Capabilities')
   const same = sideOf(await connect(few.other), 'Capabilities')
@@ -64,30 +63,32 @@ export async function measureCalls(scope: Scope, folder: string): Promise<Calls>
   return { againstFloor, againstFew: await compareCounts(few.plugin, many.plugin) }
 }
 
+/** Each method three times: both idle; both while they make a volume; and, more strictly, only many while they make one. */
 async function compareCounts(few: SsdPlugin, many: SsdPlugin): Promise<CallRow[]> {
   const rows: CallRow[] = []
   for (const method of METHODS) {
-    const below = sideOf(await connect(few.server), method)
-    const above = sideOf(await connect(many.server), method)
-    rows.push({ name: method, ...(await compareWarm(above, below)) })
-    const creating = whileCreating(many, await connect(many.server), method)
-    // As long as that takes: a few calls after a pause would be slow ones.
-    const long = sideOf(await connect(few.server), method, LONG_ROUND)
-    const ratios = await compare(creating, long, CREATING)
-    rows.push({ name: `${method}, during a Create`, ...ratios })
+    const below = await connect(few.server)
+    const above = await connect(many.server)
+    const idle = await compareWarm(sideOf(above, method), sideOf(below, method))
+    const creating = whileCreating(many, above, method)
+    const alike = await compare(creating, whileCreating(few, below, method), CREATING)
+    // As long as a Create takes: a few calls after a pause would be slow ones.
+    const strict = await compare(creating, sideOf(below, method, LONG_ROUND), CREATING)
+    rows.push(
+      { name: `${method}, both idle`, ...idle },
+      { name: `${method}, each during a Create of its own`, ...alike },
+      { name: `${method}, ${MANY} during a Create, ${FEW} idle`, ...strict },
+    )
   }
   return rows
 }
 
-async function start(
-  scope: Scope,
-  folder: string,
-  count: number,
-  disks: readonly LoopDisk[],
-): Promise<Measured> {
+/** With one disk that may be taken. */
+async function start(scope: Scope, folder: string, count: number): Promise<Measured> {
+  const disk = await LoopDisk.create(scope, { size: GIB })
   const at = join(folder, 'plugin')
   await seedVolumes(at, count)
-  const plugin = await SsdPlugin.start(scope, at, disks)
+  const plugin = await SsdPlugin.start(scope, at, [disk])
   const answers: Record<string, unknown> = {}
   for (const method of METHODS) {
     answers[`VolumeDriver.${method}`] = JSON.parse(await plugin.call(method, CALLS[method]))
