@@ -1,3 +1,5 @@
+import { dirname } from 'node:path'
+
 /** A line of `/proc/self/mountinfo` (proc(5)). */
 export type MountLine = {
   /** Of this mount, while it is there: what `mnt_id` in `/proc/self/fdinfo` says of an open file. */
@@ -17,27 +19,71 @@ export type MountLine = {
 
 /** In the order in which they were mounted; what a later one on the same mount point hides is not among them. */
 export function parseMountinfo(text: string): readonly MountLine[] {
-  const shown = new Map<string, MountLine>()
-  for (const line of text.split('\n').filter(each => each !== '')) {
-    const fields = line.split(' ')
-    const [id, , device = '', root = '', at = '', options = ''] = fields
-    const dash = fields.indexOf('-')
-    const [type = '', source = '', superOptions = ''] = fields.slice(dash + 1)
-    const isReadOnly = [options, superOptions].some(each => each.split(',').includes('ro'))
-    const path = unescapeOctal(at)
-    shown.delete(path)
-    shown.set(path, {
+  const last = new Map<string, MountLine>()
+  for (const { line } of readLines(text)) {
+    last.delete(line.at)
+    last.set(line.at, line)
+  }
+  return [...last.values()]
+}
+
+/**
+ * Only those that are found by walking their path: a host has mounts that are hidden below others, and the last one on a
+ * path need not be the one that is found there.
+ */
+export function parseShownMounts(text: string): readonly MountLine[] {
+  const placed = readLines(text)
+  const byId = new Map(placed.map(each => [each.line.id, each]))
+  const pointsOn = new Map<number, Set<string>>()
+  for (const { line, parent } of placed) {
+    if (parent === line.id) continue
+    pointsOn.set(parent, (pointsOn.get(parent) ?? new Set()).add(line.at))
+  }
+  const isOn = (id: number, point: string) => pointsOn.get(id)?.has(point) ?? false
+  const isReached = ({ line, parent: id }: Placed): boolean => {
+    const parent = byId.get(id)
+    if (!parent || id === line.id) return true
+    const isFree = between(parent.line.at, line.at).every(folder => !isOn(id, folder))
+    return isFree && isReached(parent)
+  }
+  const shown = placed.filter(each => isReached(each) && !isOn(each.line.id, each.line.at))
+  return shown.map(({ line }) => line)
+}
+
+/** The folders above `path`, up to `top`, which is one of them; none where they are the same. */
+function between(top: string, path: string): readonly string[] {
+  const folders: string[] = []
+  for (let at = path; at !== top && at !== '/';) folders.push((at = dirname(at)))
+  return folders
+}
+
+type Placed = { readonly line: MountLine; readonly parent: number }
+
+function readLines(text: string): readonly Placed[] {
+  return text
+    .split('\n')
+    .filter(each => each !== '')
+    .map(readLine)
+}
+
+function readLine(line: string): Placed {
+  const fields = line.split(' ')
+  const [id, parent, device = '', root = '', at = '', options = ''] = fields
+  const dash = fields.indexOf('-')
+  const [type = '', source = '', superOptions = ''] = fields.slice(dash + 1)
+  return {
+    parent: Number(parent),
+    line: {
       id: Number(id),
       device,
       root: unescapeOctal(root),
-      at: path,
-      isReadOnly,
+      at: unescapeOctal(at),
+      isReadOnly: [options, superOptions].some(each => each.split(',').includes('ro')),
       propagation: fields.slice(6, dash),
       type,
       source: unescapeOctal(source),
-    })
+    },
   }
-  return [...shown.values()]
 }
 
 /** The paths of `/proc/swaps`. */

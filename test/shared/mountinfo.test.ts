@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseMountinfo, parseSwaps } from '../../shared/mountinfo.ts'
+import { parseMountinfo, parseShownMounts, parseSwaps } from '../../shared/mountinfo.ts'
 
 await t.test('a mount is read with its options, however many fields there are', t => {
   const text = [
@@ -27,6 +27,25 @@ await t.test('of two mounts on one point the last is there', t => {
   const text = '1 0 8:0 / /a rw - xfs /dev/sda rw\n2 1 8:16 / /a rw - xfs /dev/sdb rw\n'
   t.match(parseMountinfo(text), [{ at: '/a', device: '8:16' }])
   t.equal(parseMountinfo(text).length, 1)
+  t.end()
+})
+
+await t.test('what is hidden below another mount is not shown', t => {
+  const shown = (...lines: string[]) =>
+    parseShownMounts(lines.map(line => `${line} rw - xfs /dev/sda rw\n`).join('')).map(
+      ({ id }) => id,
+    )
+  const top = '1 0 8:0 / /'
+  const shared = ['65 1 8:0 /s /s', '67 65 8:0 /s /s', '66 67 0:9 / /s/data', '68 65 0:9 / /s/data']
+  t.strictSame(shown(top, ...shared), [1, 67, 66], 'a twin, made by propagation, mounted later')
+  t.strictSame(shown(top, '2 1 0:9 / /s/data', '3 1 8:0 /s /s'), [1, 3], 'below a later mount')
+  t.strictSame(shown(top, '2 1 8:0 /s /s', '3 2 0:9 / /s/data', '4 1 0:9 / /s-data'), [1, 2, 3, 4])
+  t.strictSame(
+    shown(top, '2 1 8:0 / /a', '3 2 8:1 / /a', '4 3 8:1 / /a/b', '5 2 8:1 / /a/b'),
+    [1, 3, 4],
+  )
+  t.strictSame(shown('1 1 8:0 / /', '2 1 8:0 / /a'), [1, 2], 'a root that is its own parent')
+  t.strictSame(shown('7 3 8:0 / /', '9 8 8:0 / /a'), [7, 9], 'parents that are not told')
   t.end()
 })
 

@@ -10,7 +10,7 @@ import {
 import { join } from 'node:path'
 import { Refusal } from '../../shared/refusal.ts'
 import { isSystemError } from '../../shared/system-error.ts'
-import { parseMountinfo } from '../../shared/mountinfo.ts'
+import { parseShownMounts } from '../../shared/mountinfo.ts'
 import type { MountLine } from '../../shared/mountinfo.ts'
 import { OWN } from './place.ts'
 import type { Place } from './place.ts'
@@ -143,7 +143,7 @@ export class Walk implements Disposable {
 }
 
 export function mounts(): readonly MountLine[] {
-  return parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8'))
+  return parseShownMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
 }
 
 function mountOf({ fd }: Folder): number {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { command, words } from '../command.ts'
 import { removeMountPoint } from '../mount-point.ts'
-import { parseMountinfo } from '../../shared/mountinfo.ts'
+import { parseShownMounts } from '../../shared/mountinfo.ts'
 import type { Binds } from './cluster-files.ts'
 
 const DEADLINE_MS = 10_000
@@ -10,7 +10,7 @@ const MOST = 32
 
 export class LinuxBinds implements Binds {
   async mounted(): Promise<readonly string[]> {
-    return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8')).map(({ at }) => at)
+    return parseShownMounts(await readFile('/proc/self/mountinfo', 'utf8')).map(({ at }) => at)
   }
 
   async detach(at: string): Promise<void> {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import * as v from '@badrap/valita'
 import { Refusal } from '../../shared/refusal.ts'
 import { makeMountPoint } from '../mount-point.ts'
-import { parseMountinfo } from '../../shared/mountinfo.ts'
+import { parseShownMounts } from '../../shared/mountinfo.ts'
 import type { MountLine } from '../../shared/mountinfo.ts'
 import { Breaker } from './breaker.ts'
 import type { Attributes, ClusterFiles, ClusterId } from './cluster-files.ts'
@@ -150,7 +150,7 @@ export class LinuxFiles implements ClusterFiles {
 }
 
 async function mounts(): Promise<readonly MountLine[]> {
-  return parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'))
+  return parseShownMounts(await readFile('/proc/self/mountinfo', 'utf8'))
 }
 
 /** Neither is given to another while somebody waits for it. */

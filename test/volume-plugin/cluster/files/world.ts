@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
-import { parseMountinfo } from '../../../../shared/mountinfo.ts'
+import { parseShownMounts } from '../../../../shared/mountinfo.ts'
 import type { ClusterId } from '../../../../volume-plugin/cluster/cluster-files.ts'
 import { LinuxBinds } from '../../../../volume-plugin/cluster/linux-binds.ts'
 import { LinuxFiles } from '../../../../volume-plugin/cluster/linux-files.ts'
@@ -104,7 +104,7 @@ export class FilesWorld {
   }
 
   async mounted(at: string) {
-    const lines = parseMountinfo(await readFile('/proc/self/mountinfo', 'utf8'))
+    const lines = parseShownMounts(await readFile('/proc/self/mountinfo', 'utf8'))
     return lines.find(each => each.at === at)
   }
 
