@@ -74,16 +74,12 @@ function findUser({ name, users }: ClusterVolume, wanted: string | undefined): U
   throw new Failure(`${name} is not mounted on "${wanted}", but on ${hosts}`)
 }
 
-function wipeWarning({ name, state, parked, path, options }: ClusterVolume): string {
+function wipeWarning({ name, state, parked }: ClusterVolume): string {
   const left = parked
     ? `, removed ${ago(parked.since, Date.now())} on ${parked.by}, kept ${duration(parked.leftMs)} more`
     : ''
-  const end =
-    options['path'] === undefined
-      ? 'Its data is to be destroyed, for every host: nothing brings it back.'
-      : `The volume is to be forgotten, on every host. The folder ${path} stays as it is.`
   return `${name} (${state}${left})
-${end}`
+Its data is to be destroyed, for every host: nothing brings it back.`
 }
 
 function breakWarning(volume: ClusterVolume, user: User): string {

@@ -5,6 +5,7 @@ import { addCluster } from './cluster.ts'
 import type { Open } from './context.ts'
 import { addDisk } from './disk.ts'
 import { addDisks } from './disks.ts'
+import { addDoctor } from './doctor.ts'
 import { addHost } from './host.ts'
 import { Failure, WrongUsage } from './failure.ts'
 import { addHosts } from './hosts.ts'
@@ -90,6 +91,7 @@ const openDisks = opening(SSD)
 const openCluster = opening(CLUSTER)
 addVolume(program, { all: openVolumes, ssd: openDisks, cluster: openCluster })
 addCluster(program, openCluster)
+addDoctor(program, openCluster)
 addDisks(program, openDisks)
 addDisk(program, openDisks)
 

@@ -20,7 +20,8 @@ volume's own -o retain= says, counted while the plugin runs. Until then
   berth volume restore NAME   makes it a volume again, as it was
   berth volume wipe NAME      destroys its data now, and frees the disk
 After that time the disk is wiped, and free for another volume; the folder is
-destroyed, unless it was there before the volume (-o path=).
+destroyed. A volume of a folder that was there before it (-o path=) is only
+forgotten: the folder stays where it is.
 
 NAME is looked for on disks and in the cluster; where both have it, --driver ssd
 or --driver cluster says which is meant.`
@@ -65,8 +66,7 @@ What was removed, and by mistake?
 const WIPE_HELP = `
 The volume must be parked: docker volume rm NAME first.
 
-In the cluster, its folder is destroyed, from whichever host; a folder that was
-there before the volume (-o path=) stays.
+In the cluster, its folder is destroyed, from whichever host.
 
 What wipe does to a disk:
   - Proves once more, with the disk held so that nobody else has it, that the

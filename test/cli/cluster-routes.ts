@@ -64,7 +64,7 @@ export const CLUSTER_VOLUMES = [
     here: { state: 'lost', since: '2026-01-02T03:04:06.000Z', mounts: { c0ffee: 1 } },
   }),
   clusterVolume('web', 'ac33', 'parked', removed('rack1-02')),
-  clusterVolume('old', 'ad44', 'parked', { ...removed('rack1-01'), options: { path: 'photos' } }),
+  clusterVolume('old', 'ad44', 'parked', removed('rack1-01')),
   clusterVolume('twin', 'ae55', 'parked', removed('rack1-01')),
   clusterVolume('twin', 'ae66', 'parked', removed('rack1-02')),
   clusterVolume('odd', 'af77', 'ready', { problem: 'its folder is gone' }),

@@ -159,10 +159,6 @@ await t.test(
       code: 1,
       out: /web \(parked, removed 1 d ago on rack1-02, kept 5 d more\).*every host.*Nothing was done/s,
     })
-    t.match(await world.berthAtTerminal('x\n', 'volume', 'wipe', 'old'), {
-      code: 1,
-      out: /The folder volumes\/old stays as it is/,
-    })
     t.strictSame(wiped.asked, [])
     t.match(await world.berthAtTerminal('web\n', 'volume', 'wipe', 'web'), { code: 0 })
     t.match(await world.berth('volume', 'wipe', 'ae55', '--yes'), {

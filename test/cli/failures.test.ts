@@ -99,6 +99,10 @@ await t.test('what is not understood is wrong usage', async t => {
     ['volume', 'ls', '--driver', 'disk'],
     ['volume', 'break-lock'],
     ['cluster', 'format'],
+    ['doctor'],
+    ['doctor', '--root', 'data'],
+    ['doctor', '--root', '/mnt/../data'],
+    ['doctor', '--root', '/mnt/data', '--fstype', '/nfs'],
     ['disk', 'wipe'],
   ]) {
     const { code, out, err } = await world.berth(...args)
@@ -129,6 +133,7 @@ await t.test('help is fine, and fits a terminal', async t => {
     ['cluster'],
     ['cluster', 'init'],
     ['cluster', 'adopt'],
+    ['doctor'],
     ['disks'],
     ['disk'],
     ['disk', 'label'],
