@@ -12,11 +12,12 @@ import { isSystemError } from '../../shared/system-error.ts'
 import { CommandLate, command, words } from '../command.ts'
 import { bind } from './hand-bind.ts'
 import { readSentinel, writeSentinel } from './hand-sentinel.ts'
-import { Walk, entry, itself, requirePlain } from './hand-walk.ts'
+import { Walk, entry, itself } from './hand-walk.ts'
 import type { Folder } from './hand-walk.ts'
 import type { Job } from './hand-words.ts'
 import { OWN, pathOf } from './place.ts'
 import type { Place } from './place.ts'
+import { requirePlain } from './plain-names.ts'
 import type { RootSettings } from './root.ts'
 
 /** Does a job of ClusterFiles, and may hang for as long as the file system does. */

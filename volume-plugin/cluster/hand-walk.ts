@@ -12,6 +12,7 @@ import { Refusal } from '../../shared/refusal.ts'
 import { isSystemError } from '../../shared/system-error.ts'
 import { parseShownMounts } from '../../shared/mountinfo.ts'
 import type { MountLine } from '../../shared/mountinfo.ts'
+import { requirePlain } from './plain-names.ts'
 import { OWN } from './place.ts'
 import type { Place } from './place.ts'
 import { lookAtRoot } from './root.ts'
@@ -160,11 +161,4 @@ function makeOne(path: string, mode: number): boolean {
     if (isSystemError(error, 'EEXIST')) return false
     throw error
   }
-}
-
-/** @throws {Refusal} `not-mounted` */
-export function requirePlain(name: string): string {
-  const isPlain = name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)
-  if (isPlain) return name
-  throw new Refusal('not-mounted', `${JSON.stringify(name)} is no name of a folder`)
 }

@@ -9,6 +9,7 @@ import type { Attributes, ClusterFiles, ClusterId } from './cluster-files.ts'
 import type { Answer, Job } from './hand-words.ts'
 import { Hand, HandLate, Hands, HandsBusy } from './hands.ts'
 import type { Place } from './place.ts'
+import { requirePlain } from './plain-names.ts'
 import { lookAtRoot } from './root.ts'
 import type { RootSettings, RootView } from './root.ts'
 
@@ -65,28 +66,32 @@ export class LinuxFiles implements ClusterFiles {
   }
 
   async make(place: Place, { uid, gid, mode }: Attributes): Promise<void> {
-    const job = { do: 'make' as const, ...this.#expected(), place: [...place], uid, gid, mode }
+    const job = { do: 'make' as const, ...this.#expected(), place: plain(place), uid, gid, mode }
     await this.#do(job, nothing)
   }
 
   async bind(place: Place, at: string): Promise<void> {
+    const job = { do: 'bind' as const, ...this.#expected(), place: plain(place), at }
     // What hangs there is not to be looked at by this process.
     if (!(await mounts()).some(each => each.at === at)) await makeMountPoint(at)
-    await this.#do({ do: 'bind', ...this.#expected(), place: [...place], at }, nothing)
+    await this.#do(job, nothing)
   }
 
   async move(from: Place, to: Place): Promise<'moved' | 'gone'> {
-    return await this.#do({ do: 'move', ...this.#expected(), from: [...from], to: [...to] }, moved)
+    return await this.#do(
+      { do: 'move', ...this.#expected(), from: plain(from), to: plain(to) },
+      moved,
+    )
   }
 
   async folders(place: Place): Promise<readonly string[]> {
-    return await this.#do({ do: 'folders', ...this.#expected(), place: [...place] }, names)
+    return await this.#do({ do: 'folders', ...this.#expected(), place: plain(place) }, names)
   }
 
   async destroy(place: Place): Promise<'gone' | 'more'> {
     const { destroyMs = DESTROY_MS } = this.#options
     const withinMs = Math.max(destroyMs - DESTROY_MARGIN_MS, destroyMs / 2)
-    const job = { do: 'destroy' as const, ...this.#expected(), place: [...place], withinMs }
+    const job = { do: 'destroy' as const, ...this.#expected(), place: plain(place), withinMs }
     return await this.#do(job, destroyed, destroyMs)
   }
 
@@ -152,6 +157,8 @@ export class LinuxFiles implements ClusterFiles {
 async function mounts(): Promise<readonly MountLine[]> {
   return parseShownMounts(await readFile('/proc/self/mountinfo', 'utf8'))
 }
+
+const plain = (place: Place): string[] => place.map(requirePlain)
 
 /** Neither is given to another while somebody waits for it. */
 const nameOf = ({ id, device }: MountLine): string => `${id} ${device}`
