@@ -78,7 +78,11 @@ export class FencedCommits {
     if (this.#registration.epoch !== epoch) {
       throw new OutcomeUnknown('This host had to register anew meanwhile; try again')
     }
-    if (outcome.committed) return { result }
+    if (outcome.committed) {
+      // What it required to be absent may be so again, once somebody deleted it.
+      if (attempts.isDoubtful) await this.#settledFence().catch(() => undefined)
+      return { result }
+    }
     attempts.lose(require, outcome.current)
     const isFenced = outcome.current.get(fence.key)?.revision !== revisionOf(fence)
     if (isFenced && (await this.#registration.refresh(outcome.current)) === 'raised') {
