@@ -161,6 +161,11 @@ export class VolumePlugin {
     await endSession(this.#process.pid)
   }
 
+  /** The programs that it runs. */
+  children(): readonly ProcessId[] {
+    return childrenOf(this.#process.pid)
+  }
+
   /** Kills it alone: a tool that it runs goes on. */
   async kill(): Promise<void> {
     await this.#plugin.end('SIGKILL')

@@ -1,7 +1,7 @@
 import type { KeyedQueue } from '../../shared/keyed-queue.ts'
 import { DropConnection } from '../../shared/plugin-server.ts'
 import { Refusal } from '../../shared/refusal.ts'
-import { isOutage } from '../../shared/store.ts'
+import { isOutage, OutcomeUnknown } from '../../shared/store.ts'
 import { within } from '../../shared/within.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Volume, Volumes } from '../volumes.ts'
@@ -114,13 +114,24 @@ export class ClusterVolumes implements Volumes {
 
   async #alone<T>(name: VolumeName, done: string, job: () => Promise<T>): Promise<T> {
     const answer = this.#parts.queue.run(name, job).then(value => ({ value }))
-    const answered = await within(answer, ANSWER_WITHIN_MS)
+    const answered = await within(answer, ANSWER_WITHIN_MS).catch(error => {
+      throw isOutage(error) ? away(name, done, error) : error
+    })
     if (answered) return answered.value
     throw new Refusal(
       'deadline',
       `The volume ${name} is still being ${done}: the cluster file system or etcd is slow; try again in a while`,
     )
   }
+}
+
+function away(name: VolumeName, done: string, cause: Error): Refusal {
+  const outcome = cause instanceof OutcomeUnknown ? 'whether it was is not known: ' : ''
+  return new Refusal(
+    'not-ready',
+    `The volume ${name} cannot be ${done} now, ${outcome}${cause.message}; try again`,
+    { cause },
+  )
 }
 
 /** As the engine knows it: created, and not gone yet. */
