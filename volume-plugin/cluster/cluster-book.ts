@@ -23,7 +23,8 @@ export type Remembered = {
 }
 
 export type MountNote = {
-  readonly volume: VolumeId
+  /** Undefined where only the store knows yet. */
+  readonly volume: VolumeId | undefined
   /** As in the volume's record. */
   readonly op: string
   readonly since: string

@@ -58,7 +58,7 @@ export type ClusterRecord = v.Infer<typeof cluster>
 const cluster = v.object({ id: clusterId, paths: v.string() })
 
 const mountNote = v.object({
-  volume: volumeId,
+  volume: volumeId.optional().map(id => id),
   op: v.string(),
   since: time,
   state: v.union(

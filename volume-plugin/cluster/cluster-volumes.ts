@@ -92,24 +92,19 @@ export class ClusterVolumes implements Volumes {
   }
 
   async list(): Promise<readonly Pick<Volume, 'name' | 'mountpoint'>[]> {
-    const { mirror, mounting } = this.#parts
-    await within(this.refresh(), LIST_WITHIN_MS)
+    const { mirror, mounting, catalogue } = this.#parts
+    const refreshed = mirror.refresh(async () => await catalogue.list())
+    if (
+      (await within(
+        refreshed.then(() => true),
+        LIST_WITHIN_MS,
+      )) === undefined
+    )
+      mirror.isStale = true
     return mirror
       .all()
       .filter(isThere)
       .map(({ name }) => ({ name, mountpoint: mounting.rootOf(name) }))
-  }
-
-  /** What the store has by now; while it is away, what was known stays. */
-  async refresh(): Promise<void> {
-    const { mirror, catalogue } = this.#parts
-    const mark = mirror.mark()
-    try {
-      await mirror.replace(await catalogue.list(), mark)
-    } catch (error) {
-      mirror.isStale = true
-      if (!isOutage(error)) throw error
-    }
   }
 
   async #alone<T>(name: VolumeName, done: string, job: () => Promise<T>): Promise<T> {

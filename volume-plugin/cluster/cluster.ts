@@ -1,8 +1,8 @@
-import type { Logger } from 'pino'
 import type { Host } from '../../shared/host.ts'
 import { KeyedQueue } from '../../shared/keyed-queue.ts'
 import type { Store } from '../../shared/store.ts'
 import { volumeName } from '../volume-name.ts'
+import type { VolumeName } from '../volume-name.ts'
 import { Catalogue } from './catalogue.ts'
 import type { ClusterBook } from './cluster-book.ts'
 import type { Binds, ClusterFiles } from './cluster-files.ts'
@@ -26,7 +26,8 @@ export type ClusterOrder = {
   readonly retainMs: number
   /** Why this machine may not use the identity in its state directory, if so. */
   readonly barred: () => string | undefined
-  readonly log: Pick<Logger, 'error'>
+  /** Told of a volume that was taken from this host while it has it mounted. */
+  readonly lost: (name: VolumeName, why: string) => void
 }
 
 /** All parts of the volumes on the cluster file system. */
@@ -34,14 +35,13 @@ export type Cluster = Awaited<ReturnType<typeof startCluster>>
 
 /** Takes up what an earlier process left. Neither the store nor the file system need be there yet. */
 export async function startCluster(order: ClusterOrder) {
-  const { host, store, book, files, mountRoot, retainMs, log } = order
+  const { host, store, book, files, mountRoot, retainMs, lost } = order
   const remembered = await book.load()
   const registration = await Registration.open(store, book, host, remembered.notes)
   const catalogue = new Catalogue(store, registration)
   const mirror = new Mirror(book, remembered.mirror)
   const notes = new MountNotes(book, remembered.mounts)
   const queue = new KeyedQueue()
-  const lost = (name: string, why: string) => log.error({ volume: name, why }, LOST)
   const holding = new Holding({ host, catalogue, registration, mirror, notes, lost })
   const hostFolder = volumeName(host.name) ?? host.id
   const mounting = new Mounting({ ...order, holding, notes, mountRoot, hostFolder })
@@ -57,6 +57,3 @@ export async function startCluster(order: ClusterOrder) {
   const idle = async (): Promise<void> => await keeping.idle()
   return { ...known, files, store, keeping, tend, idle }
 }
-
-const LOST =
-  'This host had the volume mounted, and it was taken from it: containers here that still run go on writing to it. Stop them'

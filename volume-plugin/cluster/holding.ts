@@ -10,7 +10,7 @@ import { isHeld, isMounted } from './mount-notes.ts'
 import type { MountNotes } from './mount-notes.ts'
 import type { Registration } from './registration.ts'
 import { join, leave, requireReady } from './volume-changes.ts'
-import type { VolumeId, VolumeRecord } from './volume-record.ts'
+import type { VolumeRecord } from './volume-record.ts'
 
 export type HoldingParts = {
   readonly host: Host
@@ -23,9 +23,6 @@ export type HoldingParts = {
 }
 
 type Taken = { readonly record: VolumeRecord; readonly note: MountNote }
-
-/** Of a volume that the mirror does not know; until the store has told. */
-const NOT_KNOWN = '' as VolumeId
 
 /** Which volumes this host has mounted, as the store is told: all other hosts see it there. One call at a time for each volume. */
 export class Holding {
@@ -44,7 +41,7 @@ export class Holding {
     const { notes, mirror } = this.#parts
     const before = notes.get(name)
     const known = mirror.get(name)
-    if (before && isHeld(before) && known?.id === before.volume) {
+    if (before && isHeld(before) && known && known.id === before.volume) {
       const record = await this.#stillHeld(name, before, known)
       if (record) return { record, note: before }
     }
@@ -76,9 +73,10 @@ export class Holding {
       case 'leaving':
         return await this.#leave(name, note)
       case 'untold':
-        return await this.#tell(name, note)
+        return await (isMounted(note) ? this.#tell(name, note) : this.#leave(name, note))
       case 'taken':
-        return await this.#confirm(name, note)
+        // Not mounted: killed before that was counted.
+        return await (isMounted(note) ? this.#confirm(name, note) : this.#leave(name, note))
       case 'lost':
         return
       default:
@@ -110,7 +108,7 @@ export class Holding {
     const before = notes.get(name)
     const ids = before && before.volume === known?.id ? before.ids : {}
     const [op, since] = [randomUUID(), new Date().toISOString()]
-    const volume = known?.id ?? NOT_KNOWN
+    const volume = known?.id
     const taking = await notes.put(name, { volume, op, since, state: 'taking', ids })
     try {
       const record = await this.#join(name, taking)

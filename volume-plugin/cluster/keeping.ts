@@ -4,7 +4,6 @@ import { isOutage } from '../../shared/store.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { ClusterBook } from './cluster-book.ts'
-import type { ClusterVolumes } from './cluster-volumes.ts'
 import type { Holding } from './holding.ts'
 import type { Mirror } from './mirror.ts'
 import type { MountNotes } from './mount-notes.ts'
@@ -17,7 +16,6 @@ export type KeepingParts = {
   readonly registration: Registration
   readonly catalogue: Catalogue
   readonly mirror: Mirror
-  readonly volumes: ClusterVolumes
   readonly holding: Holding
   readonly notes: MountNotes
   readonly mounting: Mounting
@@ -79,8 +77,9 @@ export class Keeping {
     this.#last = now
     try {
       await this.#enter(now)
-      await this.#parts.volumes.refresh()
-      if (this.#parts.mirror.isStale) return
+      const { mirror, catalogue } = this.#parts
+      await mirror.refresh(async () => await catalogue.list())
+      if (mirror.isStale) return
       await this.#settleAll()
       await this.#tendParked(passed)
     } catch (error) {
@@ -110,7 +109,7 @@ export class Keeping {
     for (const name of notes.names()) {
       await this.#alone(name, async () => {
         await holding.settle(name)
-        if (notes.get(name)?.state === 'lost') await mounting.detach(name)
+        if (notes.get(name)?.state === 'lost' || !notes.get(name)) await mounting.detach(name)
       })
     }
     for (const record of mirror.all()) {
@@ -134,7 +133,7 @@ export class Keeping {
     this.#kept.set(id, kept)
     if (kept - (this.#noted.get(id) ?? -NOTED_EVERY_MS) < NOTED_EVERY_MS) return
     this.#noted.set(id, kept)
-    await this.#parts.book.putKept(id, kept)
+    await this.#parts.book.putKept(id, Math.round(kept))
   }
 
   /** What was restored, or destroyed by whichever host. */

@@ -57,7 +57,7 @@ export async function openCluster(
       binds: new LinuxBinds(),
       mountRoot: settings.MOUNT_ROOT,
       retainMs: settings.RETAIN,
-      log,
+      lost: (volume, why) => log.error({ volume, why }, LOST),
     })
     const close = async (): Promise<void> => {
       await store.close()
@@ -81,6 +81,8 @@ export async function openCluster(
   }
 }
 
+const LOST =
+  'This host had the volume mounted, and it was taken from it: containers here that still run go on writing to it. Stop them'
 const FOREIGN =
   'The state directory comes from another machine: a copy would take the volumes of the original. If this machine is that host, and the other is gone, run: berth cluster adopt'
 

@@ -1,3 +1,4 @@
+import { isOutage } from '../../shared/store.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { ClusterBook } from './cluster-book.ts'
 import type { VolumeRecord } from './volume-record.ts'
@@ -25,11 +26,6 @@ export class Mirror {
     return [...this.#records.values()]
   }
 
-  /** To be given to `replace` with a list that is read from now on. */
-  mark(): number {
-    return this.#count
-  }
-
   /** Of one volume, as the store has it now. */
   async learn(name: VolumeName, record: VolumeRecord | undefined): Promise<void> {
     this.#count += 1
@@ -37,8 +33,24 @@ export class Mirror {
     await this.#set(record ? [record] : [], record ? [] : [name])
   }
 
+  /**
+   * What the store has by now; while it is away, what was known stays.
+   *
+   * @throws {Error} what is no outage
+   */
+  async refresh(list: () => Promise<readonly VolumeRecord[]>): Promise<void> {
+    const mark = this.#count
+    try {
+      await this.#replace(await list(), mark)
+      this.isStale = false
+    } catch (error) {
+      this.isStale = true
+      if (!isOutage(error)) throw error
+    }
+  }
+
   /** All of them, as they were read after `mark`. */
-  async replace(records: readonly VolumeRecord[], mark: number): Promise<void> {
+  async #replace(records: readonly VolumeRecord[], mark: number): Promise<void> {
     const isOlder = (name: VolumeName) => (this.#learned.get(name) ?? 0) <= mark
     const there = new Set(records.map(({ name }) => name))
     await this.#set(
@@ -46,7 +58,6 @@ export class Mirror {
       Array.from(this.#records.keys()).filter(name => !there.has(name) && isOlder(name)),
     )
     for (const [name, at] of this.#learned) if (at <= mark) this.#learned.delete(name)
-    this.isStale = false
   }
 
   async #set(changed: readonly VolumeRecord[], gone: readonly VolumeName[]): Promise<void> {

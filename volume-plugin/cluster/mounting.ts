@@ -1,5 +1,6 @@
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Refusal } from '../../shared/refusal.ts'
+import { volumeName } from '../volume-name.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Binds, ClusterFiles } from './cluster-files.ts'
 import type { Holding } from './holding.ts'
@@ -33,11 +34,15 @@ export class Mounting {
     this.#parts = parts
   }
 
-  /** What an earlier process left mounted. */
+  /** What an earlier process left mounted; what nobody counted by then is detached. */
   async begin(): Promise<void> {
-    const mounted = new Set(await this.#parts.binds.mounted())
-    for (const name of this.#parts.notes.names())
-      if (mounted.has(this.#at(name))) this.#bound.add(name)
+    const { binds, notes, mountRoot } = this.#parts
+    for (const at of await binds.mounted()) {
+      const name = dirname(at) === mountRoot ? volumeName(basename(at)) : undefined
+      if (name === undefined) continue
+      if (notes.get(name)) this.#bound.add(name)
+      else await this.detach(name)
+    }
   }
 
   /** The volume's root, where it is mounted as far as this process knows. */

@@ -95,7 +95,7 @@ async function adopt({ registration, adoptIdentity, tend }: Served): Promise<obj
 }
 
 async function volumes(cluster: Served): Promise<object> {
-  await cluster.volumes.refresh()
+  await cluster.mirror.refresh(async () => await cluster.catalogue.list())
   const parked = cluster.mirror.isStale ? [] : await cluster.catalogue.listParked()
   return {
     stale: cluster.mirror.isStale,

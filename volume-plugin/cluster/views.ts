@@ -1,12 +1,11 @@
 import type { Host } from '../../shared/host.ts'
 import type { Volume } from '../volumes.ts'
 import { clusterOptionsText } from './cluster-options.ts'
-import type { Keeping } from './keeping.ts'
 import type { Mirror } from './mirror.ts'
 import type { MountNotes } from './mount-notes.ts'
 import type { Mounting } from './mounting.ts'
 import { pathOf } from './place.ts'
-import type { ParkedRecord, VolumeRecord } from './volume-record.ts'
+import type { ParkedRecord, VolumeId, VolumeRecord } from './volume-record.ts'
 
 /** What views are made of. */
 export type Known = {
@@ -79,7 +78,12 @@ export function parkedView(parked: ParkedRecord, known: Known & Problems): objec
   }
 }
 
-type Problems = { readonly keeping: Pick<Keeping, 'problemOf' | 'keptFor'> }
+type Problems = {
+  readonly keeping: {
+    problemOf(id: VolumeId): string | undefined
+    keptFor(id: VolumeId): number
+  }
+}
 
 function usersOf({ users }: VolumeRecord, { id: self }: Host): object[] {
   return Object.entries(users).map(([host, { name, since }]) => ({

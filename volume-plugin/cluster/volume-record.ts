@@ -50,3 +50,19 @@ export type ParkedRecord = {
   /** Kept for so long, counted by each host while it sees it and runs, not read from a clock. */
   readonly keepMs: number
 }
+
+/** What is to become of a volume's record. */
+export type Change =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'put'; readonly record: VolumeRecord }
+  | { readonly do: 'delete' }
+  /** The record goes, and that of a removed volume comes, at once. */
+  | { readonly do: 'park'; readonly parked: ParkedRecord }
+
+/** What is to become of a removed volume's record. */
+export type ParkedChange =
+  | { readonly do: 'nothing' }
+  | { readonly do: 'put'; readonly parked: ParkedRecord }
+  | { readonly do: 'delete' }
+  /** The reverse of `park`, if no volume has the name. */
+  | { readonly do: 'restore'; readonly record: VolumeRecord }

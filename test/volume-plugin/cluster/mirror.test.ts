@@ -1,4 +1,5 @@
 import t from 'tap'
+import { StoreUnavailable } from '../../../shared/store.ts'
 import type { ClusterBook } from '../../../volume-plugin/cluster/cluster-book.ts'
 import { readClusterOptions } from '../../../volume-plugin/cluster/cluster-options.ts'
 import { Mirror } from '../../../volume-plugin/cluster/mirror.ts'
@@ -35,23 +36,34 @@ function world() {
 void t.test('what the store has replaces what was known, and only that is written', async t => {
   const { mirror, written } = world()
   t.ok(mirror.isStale, 'until the store has told')
-  await mirror.replace([record(DB, 'a'), record(WEB, 'b')], mirror.mark())
+  await mirror.refresh(async () => [record(DB, 'a'), record(WEB, 'b')])
   t.notOk(mirror.isStale)
   t.strictSame(written, ['+web'])
-  await mirror.replace([record(WEB, 'b')], mirror.mark())
+  await mirror.refresh(async () => [record(WEB, 'b')])
   t.strictSame(written, ['+web', '-db'])
   t.equal(mirror.get(DB), undefined)
 })
 
+void t.test('while the store is away, what was known stays', async t => {
+  const { mirror, written } = world()
+  await mirror.refresh(async () => [record(DB, 'a')])
+  await mirror.refresh(async () => await Promise.reject(new StoreUnavailable('away')))
+  t.ok(mirror.isStale)
+  t.match(mirror.all(), [{ name: 'db' }])
+  t.strictSame(written, [])
+})
+
 void t.test('a list that was read before does not undo what was learned since', async t => {
   const { mirror } = world()
-  const before = mirror.mark()
-  await mirror.learn(WEB, record(WEB, 'b'))
-  await mirror.learn(DB, undefined)
-  await mirror.replace([record(DB, 'a')], before)
+  await mirror.refresh(async () => {
+    const older = [record(DB, 'a')]
+    await mirror.learn(WEB, record(WEB, 'b'))
+    await mirror.learn(DB, undefined)
+    return older
+  })
   t.match(mirror.get(WEB), { name: 'web' }, 'created since')
   t.equal(mirror.get(DB), undefined, 'removed since')
-  await mirror.replace([record(DB, 'c')], mirror.mark())
+  await mirror.refresh(async () => [record(DB, 'c')])
   t.match(mirror.get(DB), { id: 'c'.repeat(32) }, 'a later one does')
   t.equal(mirror.get(WEB), undefined)
 })
