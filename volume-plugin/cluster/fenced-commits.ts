@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../shared/refusal.ts'
 import { OutcomeUnknown, StoreUnavailable, isOutage } from '../../shared/store.ts'
 import type { Condition, Entry, Store, Transaction, Write } from '../../shared/store.ts'
-import { takenFrom } from './registration.ts'
 import type { Registration } from './registration.ts'
 
 /** What cannot work says why within 2 s, and a commit may take one of them: after this none is sent again. */
@@ -85,9 +84,7 @@ export class FencedCommits {
     }
     attempts.lose(require, outcome.current)
     const isFenced = outcome.current.get(fence.key)?.revision !== revisionOf(fence)
-    if (isFenced && (await this.#registration.refresh(outcome.current)) === 'raised') {
-      throw takenFrom(this.#registration.host)
-    }
+    if (isFenced) await this.#registration.refresh(outcome.current)
     return undefined
   }
 

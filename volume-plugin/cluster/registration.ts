@@ -38,8 +38,8 @@ export class Registration {
   #notes: HostNotes | undefined
   /** Undefined while this host is not registered. */
   #held: Revision | undefined
-  /** Why not, where the last attempt told. */
-  #reason = ''
+  /** Why not. */
+  #absence: string
   #barred: string | undefined
   #isTrusted = false
   #epoch = 0
@@ -58,6 +58,7 @@ export class Registration {
     this.host = host
     this.#notes = notes
     this.#cluster = notes?.cluster
+    this.#absence = this.#notYet('; try again')
   }
 
   static async open(
@@ -126,7 +127,7 @@ export class Registration {
     await this.#alone(async () => {
       while (!sent || this.isCurrent(sent)) {
         const found = await this.#takeOver()
-        if (found === 'raised') throw takenFrom(this.host)
+        if (found === 'raised') throw new Refusal('not-ready', this.#absence)
         if (await this.#rewrite(found, this.#known(), this.generation)) return
       }
     })
@@ -136,7 +137,7 @@ export class Registration {
   condition(): Condition {
     const key = volumeHostKey(this.host.id)
     if (this.#held !== undefined) return { key, is: 'at', revision: this.#held }
-    throw new Refusal('not-ready', this.#barred ?? this.#notRegistered())
+    throw new Refusal('not-ready', this.#barred ?? this.#absence)
   }
 
   /** Whether it is still what `condition` gives. */
@@ -194,7 +195,7 @@ export class Registration {
   /** @throws {StoreUnavailable} while what is read of the store may be of another one than this host registered with */
   requireTrust(): void {
     if (this.#isTrusted) return
-    throw new StoreUnavailable(this.#barred ?? this.#notRegistered())
+    throw new StoreUnavailable(this.#barred ?? this.#absence)
   }
 
   async #alone<T>(job: () => Promise<T>): Promise<T> {
@@ -202,13 +203,12 @@ export class Registration {
   }
 
   #failed(error: unknown): never {
-    this.#reason = error instanceof Error ? error.message : String(error)
+    this.#absence = this.#notYet(`: ${error instanceof Error ? error.message : String(error)}`)
     throw error
   }
 
-  #notRegistered(): string {
-    const why = this.#reason === '' ? 'try again' : this.#reason
-    return `Host ${this.host.name} is not registered in the store yet: ${why}`
+  #notYet(rest: string): string {
+    return `Host ${this.host.name} is not registered in the store yet${rest}`
   }
 
   /** In whatever history the store has now: nothing of it is believed before it is judged. */
@@ -240,7 +240,7 @@ export class Registration {
     if (standing.is === 'barred') throw new Refusal('not-ready', this.#bar(standing.reason))
     if (standing.is === 'raised') {
       this.#held = undefined
-      this.#reason = takenFrom(this.host).message
+      this.#absence = `A volume was taken from host ${this.host.name} by berth volume break-lock; the host is registering anew: try again`
       return 'raised'
     }
     this.#trust(found)
@@ -314,10 +314,3 @@ const firstNotes = ({ history }: Observation): HostNotes => ({
   nonces: [],
   formerNonces: [],
 })
-
-/** A volume was taken from this host; what else it has is looked at before it goes on. */
-export const takenFrom = ({ name }: Host): Refusal =>
-  new Refusal(
-    'not-ready',
-    `A volume was taken from host ${name} by berth volume break-lock; the host is registering anew: try again`,
-  )

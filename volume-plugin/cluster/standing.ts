@@ -50,5 +50,5 @@ const NO_NOTES =
   'etcd knows this host, but its memory here is empty: it was lost, or this is a copy of another machine. ' +
   'On a copy, stop the plugin and remove berth/ from its state directory; else run: berth cluster adopt'
 const COPY =
-  'Another machine has registered with the identity of this host. On the copy, stop the plugin and remove berth/ from ' +
-  'its state directory; on the machine that is to keep the identity, run: berth cluster adopt'
+  'Another machine has registered with the identity of this host, or etcd was set back to a much older state. On a copy, ' +
+  `stop the plugin and remove berth/ from its state directory; else ${ADOPT}`

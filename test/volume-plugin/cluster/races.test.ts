@@ -133,6 +133,24 @@ await t.test('volumes at places that overlap are never both made', async t => {
   t.ok(made > 60, `${made} volumes were made`)
 })
 
+await t.test('a volume that is restored while another looks for its place is seen', async t => {
+  const { a, b } = await hosts()
+  await a.catalogue.initCluster(CLUSTER_ID as Parameters<typeof a.catalogue.initCluster>[0])
+  const [outer, inner] = [someVolume('outer', at('p')), someVolume('inner', at('p/q'))]
+  await a.catalogue.change(outer.name, () => ({ do: 'put', record: outer }))
+  const parked = { ...PARKED, volume: outer }
+  await a.catalogue.change(outer.name, () => ({ do: 'park', parked }))
+  const list = b.way.list.bind(b.way)
+  b.way.list = async (from, to, limit) => {
+    b.way.list = list
+    const found = await list(from, to, limit)
+    await a.catalogue.changeParked(outer.id, () => ({ do: 'restore', record: outer }))
+    return found
+  }
+  const put = b.catalogue.change(inner.name, () => ({ do: 'put', record: inner }))
+  await t.rejects(put, { code: 'volume-exists', message: /p is the one of volume outer/ })
+})
+
 await t.test('a place is refused while another volume has it, also a removed one', async t => {
   const { a, b } = await hosts()
   const [outer, inner] = [someVolume('outer', at('p')), someVolume('inner', at('p/q'))]

@@ -190,6 +190,19 @@ await t.test('so is one whose record was older by a lost answer alone', async t 
   await t.rejects(registration.fence(), { message: SET_BACK })
 })
 
+await t.test(
+  'a volume that was taken since tells of a store that was set back long ago',
+  async t => {
+    const { shared, registration } = await host()
+    const snapshot = shared.snapshot(0)
+    raise(shared)
+    await registration.register()
+    for (let i = 0; i < 30; i++) await registration.fence()
+    shared.setBack(snapshot, shared.history)
+    await t.rejects(registration.fence(), { message: SET_BACK })
+  },
+)
+
 await t.test('a store that does not know the host was set back before it', async t => {
   const shared = new MemoryStore()
   const empty = shared.snapshot(0)
@@ -214,6 +227,19 @@ await t.test('another store is not written to before an operator said so', async
   await registration.adopt()
   t.match(readHost(shared.get(KEY)), { generation: 2 })
   t.strictSame(await catalogue.list(), [])
+})
+
+await t.test('of another store nothing is read while it is looked at', async t => {
+  const { shared, registration, catalogue, way } = await host()
+  shared.setBack(new MemoryStore().snapshot(0), 'history-1')
+  const read: unknown[] = []
+  const get = way.get.bind(way)
+  way.get = async key => {
+    read.push(await catalogue.list().catch((error: unknown) => error))
+    return await get(key)
+  }
+  await t.rejects(registration.register(), { name: 'Barred' })
+  t.match(read, [{ name: 'StoreUnavailable' }, { name: 'StoreUnavailable' }])
 })
 
 await t.test('an adoption that was cut off is done again', async t => {
