@@ -106,7 +106,9 @@ export class Holding {
     const { notes, mirror } = this.#parts
     const known = mirror.get(name)
     const before = notes.get(name)
-    const ids = before && before.volume === known?.id ? before.ids : {}
+    // Of what was taken from this host, an operator has said that nobody here uses it: it is counted anew.
+    const isCounted = before && before.state !== 'lost' && before.volume === known?.id
+    const ids = isCounted ? before.ids : {}
     const [op, since] = [randomUUID(), new Date().toISOString()]
     const volume = known?.id
     const taking = await notes.put(name, { volume, op, since, state: 'taking', ids })
