@@ -1,5 +1,5 @@
 import type { VolumeName } from '../volume-name.ts'
-import type { VolumeId, VolumeRecord } from './volume-record.ts'
+import type { RemovalId, VolumeId, VolumeRecord } from './volume-record.ts'
 
 /** What this host remembers by itself, for when the store is away. */
 export interface ClusterBook {
@@ -8,8 +8,8 @@ export interface ClusterBook {
   putMirror(changed: readonly VolumeRecord[], gone: readonly VolumeName[]): Promise<void>
   /** Not synced: no container survives a reboot. Undefined: gone. */
   putMount(name: VolumeName, note: MountNote | undefined): Promise<void>
-  /** For how long a removed volume was seen here. Undefined: gone. */
-  putKept(id: VolumeId, ms: number | undefined): Promise<void>
+  /** For how long a removed volume was seen here, in whole milliseconds. Undefined: gone. */
+  putKept(removal: RemovalId, ms: number | undefined): Promise<void>
   /** Synced. */
   putNotes(notes: HostNotes): Promise<void>
 }
@@ -18,7 +18,7 @@ export type Remembered = {
   readonly mirror: readonly VolumeRecord[]
   /** Those of this boot. */
   readonly mounts: ReadonlyMap<VolumeName, MountNote>
-  readonly kept: ReadonlyMap<VolumeId, number>
+  readonly kept: ReadonlyMap<RemovalId, number>
   readonly notes: HostNotes | undefined
 }
 

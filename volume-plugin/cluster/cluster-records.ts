@@ -4,11 +4,12 @@ import { hex, name, time } from '../record-values.ts'
 import type { HostNotes, MountNote } from './cluster-book.ts'
 import type { ClusterId } from './cluster-files.ts'
 import { decodeClusterOptions } from './cluster-options.ts'
-import type { ParkedRecord, VolumeId, VolumeRecord } from './volume-record.ts'
+import type { ParkedRecord, RemovalId, VolumeId, VolumeRecord } from './volume-record.ts'
 
 /** What the values of the store and of this host's book say. The version is in the key (`v1/`). */
 
 const volumeId = hex.map(id => id as VolumeId)
+const removalId = hex.map(id => id as RemovalId)
 const clusterId = hex.map(id => id as ClusterId)
 const count = v.number().assert(value => Number.isSafeInteger(value) && value >= 0, 'not a count')
 
@@ -38,6 +39,7 @@ const volume = v.object({
 
 const parked = v.object({
   volume,
+  removal: removalId,
   state: v.union(v.literal('parked'), v.literal('destroying')),
   since: time,
   by: v.string(),

@@ -10,7 +10,7 @@ import { isHeld, isMounted } from './mount-notes.ts'
 import type { MountNotes } from './mount-notes.ts'
 import type { Registration } from './registration.ts'
 import { join, leave, requireReady } from './volume-changes.ts'
-import type { VolumeRecord } from './volume-record.ts'
+import type { VolumeId, VolumeRecord } from './volume-record.ts'
 
 export type HoldingParts = {
   readonly host: Host
@@ -137,9 +137,7 @@ export class Holding {
     const { notes } = this.#parts
     if (!before) return await notes.remove(name)
     await notes.put(name, before)
-    const isLost =
-      why instanceof Refusal && (why.code === 'unknown-volume' || why.code === 'held-elsewhere')
-    if (isHeld(before) && isLost) await this.#lose(name, before, why.message)
+    if (isHeld(before) && isLoss(why)) await this.#lose(name, before, why.message)
   }
 
   /** While the store is away, what this host has it keeps. */
@@ -164,11 +162,10 @@ export class Holding {
 
   async #tell(name: VolumeName, note: MountNote): Promise<void> {
     try {
-      const record = await this.#join(name, note)
-      if (record.id === note.volume) await this.#parts.notes.put(name, { ...note, state: 'taken' })
-      else await this.#lose(name, note, 'another volume has its name by now')
+      await this.#join(name, note, note.volume)
+      await this.#parts.notes.put(name, { ...note, state: 'taken' })
     } catch (error) {
-      if (!(error instanceof Refusal) || error.code === 'not-ready') throw error
+      if (!isLoss(error)) throw error
       await this.#lose(name, note, error.message)
     }
   }
@@ -189,9 +186,11 @@ export class Holding {
     this.#parts.lost(name, why)
   }
 
-  async #join(name: VolumeName, { op, since }: MountNote): Promise<VolumeRecord> {
+  /** @param only of all that may have had the name */
+  async #join(name: VolumeName, { op, since }: MountNote, only?: VolumeId): Promise<VolumeRecord> {
     const { host, registration } = this.#parts
     const record = await this.#change(name, found => {
+      if (only !== undefined && found && found.id !== only) throw isAnother(name)
       const { generation } = registration
       const user = { name: host.name, op, generation, boot: host.boot, since }
       return join(found, name, host.id, user)
@@ -209,6 +208,13 @@ export class Holding {
 
 const isShared = ({ state, options }: VolumeRecord): boolean =>
   state === 'ready' && options.access === 'shared'
+
+/** The store says that this host cannot have it. */
+const isLoss = (error: unknown): error is Refusal =>
+  error instanceof Refusal && (error.code === 'unknown-volume' || error.code === 'held-elsewhere')
+
+const isAnother = (name: VolumeName): Refusal =>
+  new Refusal('unknown-volume', `The volume ${name} was removed; another has its name by now`)
 
 function lossOf(found: VolumeRecord | undefined): string {
   if (!found) return 'it was removed'

@@ -10,7 +10,7 @@ import type { MountNotes } from './mount-notes.ts'
 import type { Mounting } from './mounting.ts'
 import type { Parking } from './parking.ts'
 import type { Registration } from './registration.ts'
-import type { ParkedRecord, VolumeId } from './volume-record.ts'
+import type { ParkedRecord, RemovalId, VolumeId } from './volume-record.ts'
 
 export type KeepingParts = {
   readonly registration: Registration
@@ -37,8 +37,8 @@ const NOTED_EVERY_MS = 10 * 60_000
  */
 export class Keeping {
   readonly #parts: KeepingParts
-  readonly #kept: Map<VolumeId, number>
-  readonly #noted = new Map<VolumeId, number>()
+  readonly #kept: Map<RemovalId, number>
+  readonly #noted = new Map<RemovalId, number>()
   readonly #problems = new Map<VolumeId, string>()
   #running: Promise<void> | undefined
   #destroying: Promise<void> | undefined
@@ -46,7 +46,7 @@ export class Keeping {
   #fenced = 0
 
   /** @param now of a clock that is never set, in milliseconds */
-  constructor(parts: KeepingParts, kept: ReadonlyMap<VolumeId, number>, now: number) {
+  constructor(parts: KeepingParts, kept: ReadonlyMap<RemovalId, number>, now: number) {
     this.#parts = parts
     this.#kept = new Map(kept)
     this.#last = now
@@ -57,9 +57,9 @@ export class Keeping {
     return this.#problems.get(id)
   }
 
-  /** For how long this host has seen a removed volume. */
-  keptFor(id: VolumeId): number {
-    return this.#kept.get(id) ?? 0
+  /** For how long this host has seen it removed. */
+  keptFor({ removal }: ParkedRecord): number {
+    return this.#kept.get(removal) ?? 0
   }
 
   /** One at a time. @throws {Barred} and what is neither an outage nor a refusal */
@@ -120,30 +120,30 @@ export class Keeping {
 
   async #tendParked(passed: number): Promise<void> {
     const all = await this.#parts.catalogue.listParked()
-    await this.#forget(new Set(all.map(({ volume }) => volume.id)))
+    await this.#forget(new Set(all.map(({ removal }) => removal)))
     for (const parked of all) await this.#age(parked, passed)
-    const due = all.filter(({ state, volume, keepMs }) => {
-      return state === 'destroying' || this.keptFor(volume.id) >= keepMs
-    })
+    const isDue = (parked: ParkedRecord) =>
+      parked.state === 'destroying' || this.keptFor(parked) >= parked.keepMs
+    const due = all.filter(isDue)
     this.#destroying ??= this.#destroyAll(due).finally(() => (this.#destroying = undefined))
   }
 
-  async #age({ volume: { id } }: ParkedRecord, passed: number): Promise<void> {
-    const kept = this.keptFor(id) + passed
-    this.#kept.set(id, kept)
-    if (kept - (this.#noted.get(id) ?? -NOTED_EVERY_MS) < NOTED_EVERY_MS) return
-    this.#noted.set(id, kept)
-    await this.#parts.book.putKept(id, Math.round(kept))
+  async #age(parked: ParkedRecord, passed: number): Promise<void> {
+    const { removal } = parked
+    const kept = this.keptFor(parked) + passed
+    this.#kept.set(removal, kept)
+    if (kept - (this.#noted.get(removal) ?? -NOTED_EVERY_MS) < NOTED_EVERY_MS) return
+    this.#noted.set(removal, kept)
+    await this.#parts.book.putKept(removal, Math.round(kept))
   }
 
   /** What was restored, or destroyed by whichever host. */
-  async #forget(there: ReadonlySet<VolumeId>): Promise<void> {
-    for (const id of this.#kept.keys()) {
-      if (there.has(id)) continue
-      await this.#parts.book.putKept(id, undefined)
-      this.#kept.delete(id)
-      this.#noted.delete(id)
-      this.#problems.delete(id)
+  async #forget(there: ReadonlySet<RemovalId>): Promise<void> {
+    for (const removal of this.#kept.keys()) {
+      if (there.has(removal)) continue
+      await this.#parts.book.putKept(removal, undefined)
+      this.#kept.delete(removal)
+      this.#noted.delete(removal)
     }
   }
 

@@ -3,7 +3,7 @@ import type { VolumeName } from '../volume-name.ts'
 import type { ClusterBook, HostNotes, MountNote, Remembered } from './cluster-book.ts'
 import { readHostNotes, readKept, readMountNote, readVolume, write } from './cluster-records.ts'
 import type { Row } from './cluster-records.ts'
-import type { VolumeId, VolumeRecord } from './volume-record.ts'
+import type { RemovalId, VolumeRecord } from './volume-record.ts'
 
 const MIRROR = 'mirror/'
 const MOUNTS = 'mounts/'
@@ -28,9 +28,7 @@ export class LevelClusterBook implements ClusterBook {
     return {
       mirror: (await this.#rows(MIRROR)).flatMap(({ row }) => tryReadVolume(row)),
       mounts: await this.#mounts(),
-      kept: new Map(
-        (await this.#rows(KEPT)).map(({ name, row }) => [name as VolumeId, readKept(row)]),
-      ),
+      kept: new Map((await this.#rows(KEPT)).flatMap(tryReadKept)),
       notes: notes === undefined ? undefined : readHostNotes({ key: NOTES, value: notes }),
     }
   }
@@ -49,8 +47,9 @@ export class LevelClusterBook implements ClusterBook {
     await this.#database.write([change], { sync: false })
   }
 
-  async putKept(id: VolumeId, ms: number | undefined): Promise<void> {
-    const change = ms === undefined ? del(KEPT + id) : put(KEPT + id, write(ms))
+  async putKept(removal: RemovalId, ms: number | undefined): Promise<void> {
+    const key = KEPT + removal
+    const change = ms === undefined ? del(key) : put(key, write(ms))
     await this.#database.write([change], { sync: false })
   }
 
@@ -87,6 +86,15 @@ export class LevelClusterBook implements ClusterBook {
 function tryReadVolume(row: Row): VolumeRecord[] {
   try {
     return [readVolume(row)]
+  } catch {
+    return []
+  }
+}
+
+/** What cannot be read is counted anew. */
+function tryReadKept({ name, row }: { name: string; row: Row }): [RemovalId, number][] {
+  try {
+    return [[name as RemovalId, readKept(row)]]
   } catch {
     return []
   }

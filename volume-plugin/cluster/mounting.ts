@@ -81,8 +81,11 @@ export class Mounting {
   }
 
   async #letGo(name: VolumeName): Promise<void> {
-    await this.detach(name)
-    await this.#parts.holding.release(name)
+    try {
+      await this.detach(name)
+    } finally {
+      await this.#parts.holding.release(name)
+    }
   }
 
   async #bind(record: VolumeRecord): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Host } from '../../shared/host.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Catalogue } from './catalogue.ts'
@@ -11,7 +12,7 @@ import {
   finishRemoving,
   finishRestoring,
 } from './volume-changes.ts'
-import type { ParkedRecord, VolumeId, VolumeRecord } from './volume-record.ts'
+import type { ParkedRecord, RemovalId, VolumeId, VolumeRecord } from './volume-record.ts'
 
 /**
  * Puts the folders of removed volumes aside, back, and away. A folder that an operator named by `path` stays where it
@@ -44,7 +45,9 @@ export class Parking {
     }
     const keepMs = volume.options.retainMs ?? this.#retainMs
     const since = new Date().toISOString()
-    const record = { volume, state: 'parked', since, by: this.#host.name, keepMs } as const
+    const removal = randomBytes(16).toString('hex') as RemovalId
+    const { name: by } = this.#host
+    const record = { volume, removal, state: 'parked', since, by, keepMs } as const
     await this.#catalogue.change(volume.name, found => finishRemoving(found, record))
   }
 

@@ -62,7 +62,7 @@ export function parkedView(parked: ParkedRecord, known: Known & Problems): objec
   const { volume, state, since, by, keepMs } = parked
   const { id, name, options, created, createdBy } = volume
   const problem = known.keeping.problemOf(id)
-  const leftMs = Math.max(0, keepMs - known.keeping.keptFor(id))
+  const leftMs = Math.max(0, keepMs - known.keeping.keptFor(parked))
   return {
     name,
     id,
@@ -81,7 +81,7 @@ export function parkedView(parked: ParkedRecord, known: Known & Problems): objec
 type Problems = {
   readonly keeping: {
     problemOf(id: VolumeId): string | undefined
-    keptFor(id: VolumeId): number
+    keptFor(parked: ParkedRecord): number
   }
 }
 

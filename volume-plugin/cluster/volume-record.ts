@@ -4,6 +4,8 @@ import type { ClusterOptions } from './cluster-options.ts'
 declare const brand: unique symbol
 /** 32 hexadecimal digits, random, never used twice. */
 export type VolumeId = string & { readonly [brand]: 'VolumeId' }
+/** 32 hexadecimal digits, random: a volume that was brought back may be removed again, and is kept anew. */
+export type RemovalId = string & { readonly [brand]: 'RemovalId' }
 
 /** A volume, as all hosts see it: one key of the store, so that each change of it is decided by that key alone. */
 export type VolumeRecord = {
@@ -43,6 +45,7 @@ export type Broken = { readonly host: string; readonly name: string; readonly at
 /** A removed volume, at a key of its own, by its id: its name may be given to another. */
 export type ParkedRecord = {
   readonly volume: VolumeRecord
+  readonly removal: RemovalId
   readonly state: 'parked' | 'destroying'
   /** RFC 3339, for people. */
   readonly since: string

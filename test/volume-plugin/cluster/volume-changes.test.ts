@@ -14,6 +14,7 @@ import {
 } from '../../../volume-plugin/cluster/volume-changes.ts'
 import type {
   ParkedRecord,
+  RemovalId,
   User,
   VolumeId,
   VolumeRecord,
@@ -44,6 +45,7 @@ const user = (name: string, op = `op of ${name}`): User => ({
 const onAlpha = { ...record, users: { alpha: user('alpha') } }
 const parked: ParkedRecord = {
   volume: record,
+  removal: 'c'.repeat(32) as RemovalId,
   state: 'parked',
   since: '2026-11-21T12:00:00.000Z',
   by: 'alpha',
