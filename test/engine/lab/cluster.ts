@@ -1,5 +1,5 @@
 import * as v from '@badrap/valita'
-import { symlinkSync } from 'node:fs'
+import { rmSync, symlinkSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import t from 'tap'
@@ -75,6 +75,28 @@ export async function berth(
   return await host.run(command, { ...options, env })
 }
 
+const Listed = v.object({
+  cluster: v.object({
+    volumes: v.array(
+      v.object({
+        name: v.string(),
+        id: v.string(),
+        state: v.string(),
+        users: v.array(v.object({ name: v.string() })),
+        here: v.object({ state: v.string(), mounts: v.record(v.number()) }).optional(),
+      }),
+    ),
+  }),
+})
+
+/** A volume as the operator sees it on a host, also one that was removed. */
+export type BerthVolume = v.Infer<typeof Listed>['cluster']['volumes'][number]
+
+export async function berthVolumes(host: Host): Promise<readonly BerthVolume[]> {
+  const answer: unknown = JSON.parse(await berth(host, ['volume', 'ls', '--json']))
+  return Listed.parse(answer, { mode: 'strip' }).cluster.volumes
+}
+
 export async function createVolume(
   { engine }: Pick<Node, 'engine'>,
   name: string,
@@ -104,24 +126,21 @@ export async function statusOf(
 
 const Answer = v.object({ Err: v.string().optional() }).rest(v.unknown())
 
+/** Where the plugin can be asked; by a link, since the kernel takes no path as long as that of the socket. */
+export async function pluginSocket({ host, plugin }: Node): Promise<string> {
+  const link = host.path('plugin.sock')
+  const socket = host.path(`run/docker/plugins/${await plugin.id()}/berth-cluster.sock`)
+  rmSync(link, { force: true })
+  symlinkSync(socket, link)
+  return link
+}
+
 /**
  * Asks the plugin itself, as the engine does: more calls at once than an engine has time for.
  *
  * @returns what it refuses with; empty where it did what was asked
  */
-export async function askPlugin(
-  { host, plugin }: Node,
-  call: string,
-  body: object,
-): Promise<string> {
-  // The kernel takes no path as long as that of the socket.
-  const socketPath = host.path('plugin.sock')
-  const socket = `run/docker/plugins/${await plugin.id()}/berth-cluster.sock`
-  try {
-    symlinkSync(host.path(socket), socketPath)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  }
+export function askPlugin(socketPath: string, call: string, body: object): Promise<string> {
   return new Promise((resolve, reject) => {
     const asked = request({ socketPath, path: `/VolumeDriver.${call}`, method: 'POST' }, answer => {
       const parts: Buffer[] = []

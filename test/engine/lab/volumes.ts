@@ -119,7 +119,10 @@ export async function mountedInside(engine: Engine, container: string): Promise<
  *
  * @returns whether it was so, and was put right
  */
-export async function mendLostMounts({ engine, plugin }: SsdHost): Promise<boolean> {
+export async function mendLostMounts({
+  engine,
+  plugin,
+}: Pick<SsdHost, 'engine' | 'plugin'>): Promise<boolean> {
   const mounts = await engine.host.run(['cat', '/proc/self/mountinfo'])
   if (mounts.includes('/propagated-mount')) return false
   await plugin.disable()
