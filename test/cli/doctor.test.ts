@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import type { Test } from 'tap'
+import { until } from '../engine/lab/until.ts'
 import { CLUSTER, clusterRoutes } from './cluster-routes.ts'
 import { World } from './world.ts'
 
@@ -30,6 +32,18 @@ async function makeHost(t: Test): Promise<{ folder: string; world: World }> {
   )
   const world = World.at('nothing.sock').given({ BERTH_HOST_PROC: folder })
   return { folder, world }
+}
+
+/** Whether a process has that folder among its arguments. */
+function isAsked(folder: string): boolean {
+  return globSync('/proc/[0-9]*/cmdline').some(file => {
+    try {
+      return readFileSync(file, 'utf8').includes(folder)
+    } catch {
+      // It has ended meanwhile.
+      return false
+    }
+  })
 }
 
 await t.test('a host that is ready before the plugin is there', async t => {
@@ -93,6 +107,7 @@ await t.test('a file system that hangs or fails is not waited for', async t => {
   const started = performance.now()
   t.match(await world.berth(...DOCTOR), { code: 1, out: /^It answers +wrong +not within 5 s$/m })
   t.ok(performance.now() - started < 15_000)
+  await until('nobody to read it any more', 5000, () => !isAsked(folder))
   await rm(join(folder, SENTINEL))
   await mkdir(join(folder, SENTINEL))
   t.match(await world.berth(...DOCTOR), { code: 1, out: /^It answers +wrong +EISDIR/m })

@@ -49,6 +49,8 @@ await t.test('a mount point that is not shared is to be made so', t => {
   t.match(check({}, SHARED_ROOT, PLAIN_SOURCE, DATA), [
     { state: 'wrong', found: 'it is not shared', todo: ['mount --make-rshared /mnt', /./, /./] },
   ])
+  const slave = PLAIN_SOURCE.replace(' rw -', ' rw master:1 -')
+  t.match(check({}, SHARED_ROOT, slave, DATA), [{ state: 'wrong', found: 'it is not shared' }])
   t.end()
 })
 
