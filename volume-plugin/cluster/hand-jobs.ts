@@ -111,7 +111,7 @@ function refusalOfRename(error: unknown, from: Place, to: Place): unknown {
       `The folder ${pathOf(to)} is there already and has files in it: move it away`,
     )
   }
-  if (is('ENOTDIR')) {
+  if (is('ENOTDIR', 'EISDIR')) {
     return new Refusal('not-mounted', `${pathOf(to)} is a link or a file: move it away`)
   }
   if (is('EBUSY')) {

@@ -54,7 +54,7 @@ export function writeSentinel(walk: Walk, id: string): string {
   try {
     publish(own, draft, text)
   } finally {
-    unlinkSync(entry(own, draft))
+    forget(entry(own, draft))
   }
   walk.flush(own)
   return readSentinel(walk) ?? id
@@ -71,6 +71,15 @@ function publish(own: Folder, draft: string, text: string): void {
     } catch (later) {
       if (!isSystemError(later, 'EEXIST')) throw later
     }
+  }
+}
+
+/** One that stays is in nobody's way. */
+function forget(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // It may not have been made.
   }
 }
 

@@ -31,9 +31,9 @@ export class HandsBusy extends Error {
 type Waiting = {
   readonly job: Job
   readonly deadline: number
-  begin(): void
-  resolve(answer: Answer): void
-  reject(error: Error): void
+  readonly begin: () => void
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: Error) => void
 }
 
 /** Programs that do jobs, a few at a time. One that is done with its job takes the next that waits, else it ends. */

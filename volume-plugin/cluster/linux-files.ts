@@ -15,8 +15,8 @@ import type { RootSettings, RootView } from './root.ts'
 
 const ANSWER_MS = 5000
 const DESTROY_MS = 30_000
-/** So much before that, the hand stops by itself, and says that there is more. */
-const DESTROY_MARGIN_MS = 5000
+/** Then the hand stops by itself, and says that there is more. */
+const DESTROY_PART_MS = 25_000
 const PROBE_PAUSE_MS = 2000
 
 const nothing = v.unknown().map(() => undefined)
@@ -32,7 +32,6 @@ export type LinuxFilesOptions = RootSettings & {
   /** Nothing is asked any more. */
   readonly stop?: AbortSignal
   readonly answerMs?: number
-  readonly destroyMs?: number
 }
 
 /** What touches the file system is done by programs of their own (hand.ts), which may hang. */
@@ -89,10 +88,8 @@ export class LinuxFiles implements ClusterFiles {
   }
 
   async destroy(place: Place): Promise<'gone' | 'more'> {
-    const { destroyMs = DESTROY_MS } = this.#options
-    const withinMs = Math.max(destroyMs - DESTROY_MARGIN_MS, destroyMs / 2)
-    const job = { do: 'destroy' as const, ...this.#expected(), place: plain(place), withinMs }
-    return await this.#do(job, destroyed, destroyMs)
+    const part = { place: plain(place), withinMs: DESTROY_PART_MS }
+    return await this.#do({ do: 'destroy', ...this.#expected(), ...part }, destroyed, DESTROY_MS)
   }
 
   async #do<T>(job: Job, value: v.Type<T>, withinMs = this.#answerMs): Promise<T> {

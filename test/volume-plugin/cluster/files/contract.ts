@@ -62,15 +62,15 @@ export async function filesContract(
   await each(
     'a folder is made with those above it, as often as it is asked',
     async (t, subject) => {
-      const { files, attributes } = subject
+      const { files } = subject
       await files.make(place('web'), PLAIN)
       await files.make(place('web'), PLAIN)
-      t.strictSame(await attributes(place('web')), { uid: 0, gid: 0, mode: 0o755 })
+      t.strictSame(await subject.attributes(place('web')), { uid: 0, gid: 0, mode: 0o755 })
       const given = { uid: 1000, gid: 2000, mode: 0o2770 }
       await files.make(place('db'), given)
-      t.strictSame(await attributes(place('db')), given)
+      t.strictSame(await subject.attributes(place('db')), given)
       await files.make(place('db'), { ...given, uid: 1001 })
-      t.strictSame(await attributes(place('db')), { ...given, uid: 1001 })
+      t.strictSame(await subject.attributes(place('db')), { ...given, uid: 1001 })
       t.strictSame([...(await files.folders(['volumes']))].toSorted(), ['db', 'web'])
     },
   )

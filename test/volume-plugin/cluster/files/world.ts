@@ -40,7 +40,7 @@ export class FilesWorld {
   readonly outside: string
   readonly binds = new LinuxBinds()
   readonly #stop = new AbortController()
-  #daemon: ReturnType<typeof spawn> | undefined
+  readonly #daemons: ReturnType<typeof spawn>[] = []
 
   private constructor(folder: string) {
     this.folder = folder
@@ -85,7 +85,7 @@ export class FilesWorld {
 
   async mount(...options: string[]): Promise<void> {
     const daemon = spawn('bindfs', ['-f', ...options, this.source, this.root], { stdio: 'ignore' })
-    this.#daemon = daemon
+    this.#daemons.push(daemon)
     await until(async () => (await this.mounted(this.root)) !== undefined)
   }
 
@@ -93,14 +93,14 @@ export class FilesWorld {
     await command('umount', ['--lazy', '--', this.root], { deadlineMs: PATIENCE_MS })
   }
 
-  /** Its daemon, which does what the file system does. */
+  /** Its last daemon, which does what the file system does. */
   signal(name: NodeJS.Signals): void {
-    this.#daemon?.kill(name)
+    this.#daemons.at(-1)?.kill(name)
   }
 
-  async daemonEnds(): Promise<void> {
-    const daemon = this.#daemon
-    if (daemon && daemon.exitCode === null && daemon.signalCode === null) await once(daemon, 'exit')
+  async daemonsEnd(): Promise<void> {
+    const live = this.#daemons.filter(each => each.exitCode === null && each.signalCode === null)
+    await Promise.all(live.map(each => once(each, 'exit')))
   }
 
   async mounted(at: string) {
@@ -110,8 +110,8 @@ export class FilesWorld {
 
   async close(): Promise<void> {
     this.#stop.abort()
-    this.signal('SIGKILL')
-    await this.daemonEnds()
+    for (const daemon of this.#daemons) daemon.kill('SIGKILL')
+    await this.daemonsEnd()
     for (let left = 100; left > 0; left--) {
       const mounted = await this.binds.mounted()
       const below = mounted.filter(at => at.startsWith(`${this.folder}/`))
