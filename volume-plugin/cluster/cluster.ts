@@ -1,5 +1,6 @@
 import type { Host } from '../../shared/host.ts'
 import { KeyedQueue } from '../../shared/keyed-queue.ts'
+import { Refusal } from '../../shared/refusal.ts'
 import type { Store } from '../../shared/store.ts'
 import { volumeName } from '../volume-name.ts'
 import type { VolumeName } from '../volume-name.ts'
@@ -26,6 +27,8 @@ export type ClusterOrder = {
   readonly retainMs: number
   /** Why this machine may not use the identity in its state directory, if so. */
   readonly barred: () => string | undefined
+  /** Which file system it must be, where an operator pinned it; else the one that the store knows. */
+  readonly clusterId: string
   /** Told of a volume that was taken from this host while it has it mounted. */
   readonly lost: (name: VolumeName, why: string) => void
 }
@@ -44,9 +47,13 @@ export async function startCluster(order: ClusterOrder) {
   const queue = new KeyedQueue()
   const holding = new Holding({ host, catalogue, registration, mirror, notes, lost })
   const hostFolder = volumeName(host.name) ?? host.id
-  const mounting = new Mounting({ ...order, holding, notes, mountRoot, hostFolder })
-  const making = new Making(catalogue, files, host)
-  const parking = new Parking(catalogue, files, host, retainMs)
+  const expected = (): string | undefined => order.clusterId || registration.cluster
+  const requireCluster = (): void => {
+    if (expected() === undefined) throw new Refusal('not-ready', UNKNOWN_CLUSTER)
+  }
+  const mounting = new Mounting({ ...order, holding, notes, mountRoot, hostFolder, requireCluster })
+  const making = new Making(catalogue, files, host, requireCluster)
+  const parking = new Parking(catalogue, files, host, retainMs, requireCluster)
   const parts = { host, catalogue, mirror, notes, making, parking, mounting, queue }
   const volumes = new ClusterVolumes(parts)
   const { barred } = order
@@ -55,5 +62,9 @@ export async function startCluster(order: ClusterOrder) {
   await mounting.begin()
   const tend = async (): Promise<void> => await keeping.tend(performance.now())
   const idle = async (): Promise<void> => await keeping.idle()
-  return { ...known, files, store, keeping, tend, idle }
+  const { clusterId } = order
+  return { ...known, files, store, keeping, clusterId, expected, tend, idle }
 }
+
+const UNKNOWN_CLUSTER =
+  'Nobody has said yet which file system is the right one: mount it at CLUSTER_ROOT, and run: berth cluster init'

@@ -85,21 +85,21 @@ export class Holding {
   }
 
   /**
-   * What the store says of this host and nobody here knows: from before a reboot, or of a taking that was given up and
-   * committed all the same.
+   * What the store has of this host from before its reboot: no container has it any more. What is of this boot stays, also
+   * where nobody here knows it: then the book was lost, and containers may still have it.
    */
-  async forgetUnknown(name: VolumeName): Promise<void> {
+  async forgetFormer(name: VolumeName): Promise<void> {
     const { host, mirror } = this.#parts
     const record = mirror.get(name)
     const op = record?.users[host.id]?.op
-    if (!record || op === undefined || !this.isUnknown(record)) return
+    if (!record || op === undefined || !this.isOfFormerBoot(record)) return
     await this.#change(name, found => leave(found, host.id, op))
   }
 
-  isUnknown({ name, users }: VolumeRecord): boolean {
+  isOfFormerBoot({ name, users }: VolumeRecord): boolean {
     const { host, notes } = this.#parts
     const user = users[host.id]
-    return user !== undefined && notes.get(name)?.op !== user.op
+    return user !== undefined && user.boot !== host.boot && notes.get(name)?.op !== user.op
   }
 
   async #takeAnew(name: VolumeName): Promise<Taken> {

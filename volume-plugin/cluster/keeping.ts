@@ -42,6 +42,8 @@ export class Keeping {
   readonly #problems = new Map<VolumeId, string>()
   #running: Promise<void> | undefined
   #destroying: Promise<void> | undefined
+  /** The first of this time. */
+  #fault: unknown
   #last: number
   #fenced = 0
 
@@ -73,6 +75,7 @@ export class Keeping {
   }
 
   async #tend(now: number): Promise<void> {
+    this.#fault = undefined
     const passed = now - this.#last
     this.#last = now
     try {
@@ -82,8 +85,10 @@ export class Keeping {
       if (mirror.isStale) return
       await this.#settleAll()
       await this.#tendParked(passed)
+      if (this.#fault !== undefined) throw this.#fault
     } catch (error) {
-      if (!isOutage(error) && !(error instanceof Refusal)) throw error
+      if (isOutage(error)) this.#parts.mirror.isStale = true
+      else if (!(error instanceof Refusal)) throw error
     }
   }
 
@@ -113,8 +118,8 @@ export class Keeping {
       })
     }
     for (const record of mirror.all()) {
-      if (!holding.isUnknown(record)) continue
-      await this.#alone(record.name, async () => await holding.forgetUnknown(record.name))
+      if (!holding.isOfFormerBoot(record)) continue
+      await this.#alone(record.name, async () => await holding.forgetFormer(record.name))
     }
   }
 
@@ -167,7 +172,7 @@ export class Keeping {
     try {
       await this.#parts.queue.run(name, job)
     } catch (error) {
-      if (!isOutage(error) && !(error instanceof Refusal)) throw error
+      if (!isOutage(error) && !(error instanceof Refusal)) this.#fault ??= error
     }
   }
 }

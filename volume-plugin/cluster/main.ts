@@ -45,7 +45,7 @@ export async function openCluster(
       root: settings.CLUSTER_ROOT,
       mount: settings.CLUSTER_MOUNT,
       types: settings.CLUSTER_FSTYPE,
-      expected: () => settings.CLUSTER_ID || cluster.registration.cluster,
+      expected: () => cluster.expected(),
       stop,
     })
     const cluster = await startCluster({
@@ -57,6 +57,7 @@ export async function openCluster(
       binds: new LinuxBinds(),
       mountRoot: settings.MOUNT_ROOT,
       retainMs: settings.RETAIN,
+      clusterId: settings.CLUSTER_ID,
       lost: (volume, why) => log.error({ volume, why }, LOST),
     })
     const close = async (): Promise<void> => {

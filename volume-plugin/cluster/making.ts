@@ -15,33 +15,39 @@ export class Making {
   readonly #catalogue: Catalogue
   readonly #files: ClusterFiles
   readonly #host: Host
+  readonly #requireCluster: () => void
 
-  constructor(catalogue: Catalogue, files: ClusterFiles, host: Host) {
+  /** @param requireCluster throws a Refusal while nobody knows which file system is the right one */
+  constructor(catalogue: Catalogue, files: ClusterFiles, host: Host, requireCluster: () => void) {
     this.#catalogue = catalogue
     this.#files = files
     this.#host = host
+    this.#requireCluster = requireCluster
   }
 
   /** @throws {Refusal} `volume-exists`, `cluster-away`, `not-mounted` where there is no folder at `path` */
   async make(name: VolumeName, options: ClusterOptions): Promise<VolumeRecord | undefined> {
     const wanted = newRecord(name, options, this.#host)
+    this.#requireCluster()
     await this.#files.check()
     if (options.path) await this.#requireFolder(options.path)
-    const begun = await this.#catalogue.change(name, found => beginMaking(found, wanted))
-    if (begun?.state === 'ready') return begun
+    const begun =
+      (await this.#catalogue.change(name, found => beginMaking(found, wanted))) ?? wanted
+    if (begun.state === 'ready') return begun
     try {
       if (!options.path && options.app === undefined) {
-        await this.#files.make(volumePlace(name), options)
+        await this.#files.make(volumePlace(begun), options)
       }
     } catch (error) {
-      await this.#giveUp(name, begun ?? wanted)
+      if (begun.id === wanted.id) await this.#giveUp(begun)
       throw error
     }
-    return await this.#catalogue.change(name, found => finishMaking(found, wanted))
+    return await this.#catalogue.change(name, found => finishMaking(found, begun))
   }
 
   /** Where even that fails, whoever creates it again goes on. */
-  async #giveUp(name: VolumeName, begun: VolumeRecord): Promise<void> {
+  async #giveUp(begun: VolumeRecord): Promise<void> {
+    const { name } = begun
     await this.#catalogue.change(name, found => giveUpMaking(found, begun)).catch(() => undefined)
   }
 

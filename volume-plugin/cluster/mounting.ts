@@ -15,6 +15,8 @@ export type MountingParts = {
   readonly binds: Binds
   readonly holding: Holding
   readonly notes: MountNotes
+  /** @throws {Refusal} `not-ready` while nobody knows which file system is the right one */
+  readonly requireCluster: () => void
   /** Where the engine sees what is mounted. */
   readonly mountRoot: string
   /** This host's name, or its id where that is no name for a folder. */
@@ -89,7 +91,8 @@ export class Mounting {
   }
 
   async #bind(record: VolumeRecord): Promise<void> {
-    const { files } = this.#parts
+    const { files, requireCluster } = this.#parts
+    requireCluster()
     const place = this.placeOf(record)
     if (record.options.app !== undefined) await this.#makeLogs(place, record)
     await files.bind(place, this.#at(record.name))
@@ -103,10 +106,11 @@ export class Mounting {
     if (!there.includes(place.at(-1) ?? '')) await files.make(place, options)
   }
 
-  placeOf({ name, options }: VolumeRecord): Place {
+  placeOf(record: VolumeRecord): Place {
+    const { name, options } = record
     if (options.path) return options.path
     if (options.app !== undefined) return logPlace(options.app, this.#parts.hostFolder, name)
-    return volumePlace(name)
+    return volumePlace(record)
   }
 
   #at(name: VolumeName): string {

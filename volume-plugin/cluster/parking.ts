@@ -23,16 +23,26 @@ export class Parking {
   readonly #files: ClusterFiles
   readonly #host: Host
   readonly #retainMs: number
+  readonly #requireCluster: () => void
 
-  constructor(catalogue: Catalogue, files: ClusterFiles, host: Host, retainMs: number) {
+  /** @param requireCluster throws a Refusal while nobody knows which file system is the right one */
+  constructor(
+    catalogue: Catalogue,
+    files: ClusterFiles,
+    host: Host,
+    retainMs: number,
+    requireCluster: () => void,
+  ) {
     this.#catalogue = catalogue
     this.#files = files
     this.#host = host
     this.#retainMs = retainMs
+    this.#requireCluster = requireCluster
   }
 
   /** @throws {Refusal} `volume-in-use` with the hosts that have it mounted */
   async remove(name: VolumeName): Promise<void> {
+    this.#requireCluster()
     await this.#files.check()
     const begun = await this.#catalogue.change(name, beginRemoving)
     if (begun) await this.finishRemoving(begun)
@@ -53,6 +63,7 @@ export class Parking {
 
   /** @throws {Refusal} `volume-exists` where another volume has the name by now, or it is being destroyed */
   async restore({ volume: { id, name } }: ParkedRecord): Promise<void> {
+    this.#requireCluster()
     await this.#files.check()
     await this.#catalogue.changeParked(id, found => beginRestoring(found, name))
     const begun = await this.#catalogue.find(name)
@@ -82,14 +93,17 @@ export class Parking {
   }
 
   /** The folders that Berth made for it, on all hosts, and how each is called while it is aside. */
-  async #placesOf({ name, options }: VolumeRecord): Promise<{ place: Place; as: string }[]> {
+  async #placesOf(volume: VolumeRecord): Promise<{ place: Place; as: string }[]> {
+    const { name, options } = volume
     if (options.path) return []
-    if (options.app === undefined) return [{ place: volumePlace(name), as: 'data' }]
+    if (options.app === undefined) return [{ place: volumePlace(volume), as: 'data' }]
     const { app } = options
     const hosts = await this.#files.folders([LOGS, app])
     return hosts.map(host => ({ place: logPlace(app, host, name), as: host }))
   }
 }
 
-const placeBack = ({ name, options }: VolumeRecord, as: string): Place =>
-  options.app === undefined ? volumePlace(name) : logPlace(options.app, as, name)
+const placeBack = (volume: VolumeRecord, as: string): Place => {
+  const { app } = volume.options
+  return app === undefined ? volumePlace(volume) : logPlace(app, as, volume.name)
+}

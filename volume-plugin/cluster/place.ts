@@ -15,8 +15,14 @@ export const SENTINEL = 'cluster.json'
 export const VOLUMES = 'volumes'
 export const LOGS = 'logs'
 
-/** A volume's folder where nothing else was asked. */
-export const volumePlace = (name: VolumeName): Place => [VOLUMES, name]
+/**
+ * A volume's folder where nothing else was asked. The id is in it, since a name may be given to another volume: a host that
+ * is late, and renames or mounts what it was asked to a while ago, must not find the folder of that one.
+ */
+export const volumePlace = ({ name, id }: { readonly name: VolumeName; readonly id: string }) => [
+  VOLUMES,
+  `${name}.${id.slice(0, 8)}`,
+]
 
 /** Each host has a folder of its own for the logs of an application. */
 export const logPlace = (app: string, host: string, name: VolumeName): Place => [

@@ -68,24 +68,44 @@ async function clusterView({ rootView, files, registration }: Served) {
   try {
     const id = await files.check()
     if (id !== undefined) return { ...view, id }
-    return { ...view, ok: false, why: 'It was never prepared for Berth: run berth cluster init' }
+    return {
+      ...view,
+      ok: false,
+      why: 'It has no .berth/cluster.json, so that nobody knows that it is the right one: if it is, and new, run berth cluster init',
+    }
   } catch (error) {
     if (error instanceof Refusal) return { ...view, ok: false, why: error.message }
     throw error
   }
 }
 
-async function init({ files, catalogue, registration }: Served): Promise<object> {
-  const known = await catalogue.cluster()
-  const wanted = known ?? registration.cluster ?? randomBytes(16).toString('hex')
+const initOrder = v.object({ again: v.boolean().optional() })
+
+/**
+ * Where the store knows a file system already, the one that has no id may be any other: it is given that id only by an
+ * operator who says so.
+ */
+async function init(cluster: Served, { body }: AdminRequest): Promise<object> {
+  const { files, catalogue, clusterId } = cluster
+  const { again } = read(initOrder, body)
+  const known = (await catalogue.cluster()) ?? (clusterId || undefined)
+  const there = await files.check()
+  if (there === undefined && known !== undefined && again !== true) throw notThat(known)
+  const wanted = there ?? known ?? randomBytes(16).toString('hex')
   const id = await files.init(wanted as ClusterId)
   const inStore = await catalogue.initCluster(id)
-  if (inStore === id) return { id, made: id === wanted && known === undefined }
+  if (inStore === id) return { id, made: there === undefined }
   throw new Refusal(
     'not-mounted',
     `The file system at CLUSTER_ROOT is of cluster ${id}, and this etcd belongs to cluster ${inStore}: mount the right one, or name the right etcd`,
   )
 }
+
+const notThat = (known: string): Refusal =>
+  new Refusal(
+    'not-mounted',
+    `The file system at CLUSTER_ROOT has no id, and the cluster's has ${known}: mount that one. If this is it, and its .berth/cluster.json was lost: berth cluster init --again`,
+  )
 
 async function adopt({ registration, adoptIdentity, tend }: Served): Promise<object> {
   await adoptIdentity()
@@ -132,16 +152,21 @@ async function wipe(cluster: Served, { params }: AdminRequest): Promise<object> 
   return { volume: parkedView(now ?? { ...found.parked, state: 'destroying' }, cluster) }
 }
 
+function read<T>(type: v.Type<T>, body: unknown): T {
+  const order = type.try(body)
+  if (order.ok) return order.value
+  throw new Refusal('bad-request', `Cannot read the order: ${order.message}`)
+}
+
 const breakOrder = v.object({ host: v.string().optional() })
 
 async function breakLock(cluster: Served, { params, body }: AdminRequest): Promise<object> {
   const { catalogue, mirror } = cluster
   const found = await find(cluster, params)
-  const order = breakOrder.try(body)
-  if (!order.ok) throw new Refusal('bad-request', `Cannot read the order: ${order.message}`)
+  const order = read(breakOrder, body)
   if (found.is === 'parked') throw new Refusal('volume-exists', 'It is removed: no host has it')
   const { name, users } = found.record
-  const [host, user] = meant(name, Object.entries(users), order.value.host)
+  const [host, user] = meant(name, Object.entries(users), order.host)
   const broken = { host, name: user.name, at: new Date().toISOString() }
   await catalogue.takeFrom(name, host, broken)
   const record = await catalogue.find(name)

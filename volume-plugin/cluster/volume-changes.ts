@@ -7,24 +7,27 @@ import type { Change, ParkedChange, ParkedRecord, User, VolumeRecord } from './v
 
 const NOTHING: Change = { do: 'nothing' }
 
-/** @throws {Refusal} `volume-exists` where the name stands for something else */
+/**
+ * What is being made with other options nobody was told of: it is replaced.
+ *
+ * @throws {Refusal} `volume-exists` where the name stands for something else
+ */
 export function beginMaking(found: VolumeRecord | undefined, wanted: VolumeRecord): Change {
   if (!found) return { do: 'put', record: wanted }
-  if (!sameClusterOptions(found.options, wanted.options)) {
-    throw new Refusal(
-      'volume-exists',
-      `The volume ${found.name} exists with other options, made by host ${found.createdBy}; see docker volume inspect ${found.name}`,
-    )
-  }
-  if (found.state === 'removing' || found.state === 'restoring') throw underWay(found)
+  const isSame = sameClusterOptions(found.options, wanted.options)
+  if (found.state === 'making') return isSame ? NOTHING : { do: 'put', record: wanted }
+  if (!isSame) throw otherOptions(found)
+  if (found.state !== 'ready') throw underWay(found)
   return NOTHING
 }
 
-/** Its folder is there. */
-export function finishMaking(found: VolumeRecord | undefined, wanted: VolumeRecord): Change {
-  const making = beginMaking(found, wanted)
-  if (making.do === 'put') throw gone(wanted.name)
-  return found?.state === 'making' ? ready(found) : NOTHING
+/** The folder of `begun` is there. */
+export function finishMaking(found: VolumeRecord | undefined, begun: VolumeRecord): Change {
+  if (!found) throw gone(begun.name)
+  if (found.state === 'making' && found.id === begun.id) return ready(found)
+  if (!sameClusterOptions(found.options, begun.options)) throw otherOptions(found)
+  if (found.state !== 'ready') throw underWay(found)
+  return NOTHING
 }
 
 /** Of a folder that cannot be made nobody was told. */
@@ -119,10 +122,23 @@ const ready = (found: VolumeRecord): Change => ({
 const gone = (name: string): Refusal =>
   new Refusal('unknown-volume', `There is no volume ${name}: it may have been removed on a host`)
 
+const otherOptions = ({ name, createdBy }: VolumeRecord): Refusal =>
+  new Refusal(
+    'volume-exists',
+    `A volume ${name} with other options was created on host ${createdBy}: use it as it is (docker volume inspect ${name}), or choose another name`,
+  )
+
+const UNDER_WAY = {
+  making: 'being created: docker volume create',
+  ready: 'ready: docker volume inspect',
+  removing: 'being removed: docker volume rm',
+  restoring: 'being brought back: berth volume restore',
+} as const
+
 const underWay = ({ name, state }: VolumeRecord): Refusal =>
   new Refusal(
     'not-ready',
-    `The volume ${name} is ${state === 'removing' ? 'being removed: docker volume rm' : 'being brought back: berth volume restore'} ${name} goes on with it, where whoever began is gone`,
+    `The volume ${name} is ${UNDER_WAY[state]} ${name} goes on with it, where whoever began is gone`,
   )
 
 const heldBy = ({ name }: VolumeRecord, holder: User): Refusal =>

@@ -57,9 +57,8 @@ void t.test('whoever creates a volume first decides what it is', t => {
   t.strictSame(beginMaking(record, making), { do: 'nothing' }, 'the same again is fine')
   t.strictSame(beginMaking(making, making), { do: 'nothing' }, 'what was begun is gone on with')
   const other = { ...making, options: EXCLUSIVE }
-  for (const found of [record, making]) {
-    t.throws(() => beginMaking(found, other), { code: 'volume-exists', message: 'alpha' })
-  }
+  t.throws(() => beginMaking(record, other), { code: 'volume-exists', message: 'alpha' })
+  t.strictSame(beginMaking(making, other), { do: 'put', record: other }, 'nobody was told of it')
   for (const state of ['removing', 'restoring'] as const) {
     t.throws(() => beginMaking({ ...record, state }, making), { code: 'not-ready' }, state)
   }
@@ -70,6 +69,11 @@ void t.test('a volume is ready once its folder is there, whoever made that', t =
   t.strictSame(finishMaking(making, making), { do: 'put', record })
   t.strictSame(finishMaking(record, making), { do: 'nothing' })
   t.throws(() => finishMaking(undefined, making), { code: 'unknown-volume' }, 'removed meanwhile')
+  const another = { ...making, id: 'b'.repeat(32) as VolumeId }
+  t.throws(() => finishMaking(another, making), { code: 'not-ready' }, 'whose folder is another')
+  t.throws(() => finishMaking({ ...another, options: EXCLUSIVE }, making), {
+    code: 'volume-exists',
+  })
   t.end()
 })
 
