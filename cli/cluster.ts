@@ -28,20 +28,23 @@ tells the id to the store. From then on every host looks for that id before each
 use: a file system that is not mounted, or another one, is never mistaken for
 it. Nothing else is written, and a file that is there is not replaced.
 
+Be sure that it is the right file system that is mounted: on another one, found
+where the right one should be, this is the wrong remedy.
+
 Once, on one host:
   berth doctor
   berth cluster init`
 
 const ADOPT_HELP = `
 The plugin suspends itself where this host's record in the store is not the one
-that it left there: etcd was set back to an older state, or replaced; or the
-host's state directory was copied to another machine, which then uses the same
-identity.
+that it left there: etcd was set back to an older state, or replaced; the state
+directory of the host was lost; or it was copied to another machine, which then
+uses the same identity.
 
-After a store was set back or replaced: exclusive volumes may look free that a
-host has mounted. Look on each host which containers use them (docker ps
---filter volume=NAME), and stop those that are too many. Then run this on every
-host.
+After a store was set back or replaced, or a state directory lost: exclusive
+volumes may look free that a host has mounted. Look on each host which
+containers use them (docker ps --filter volume=NAME), and stop those that are
+too many. Then run this on every host that is suspended.
 
 Of two machines with one identity, remove berth/ from the state directory of the
 copy instead.`
@@ -117,8 +120,14 @@ async function adopt(context: Context, { yes }: Asking): Promise<void> {
 }
 
 function initWarning(cluster: ClusterView): string {
+  const { id, storeId } = cluster
   const where = fileSystemOf(cluster)
   const what = where === undefined ? '' : ` (${where})`
+  if (storeId !== undefined && id === undefined) {
+    return `The store knows a file system already, with the id ${storeId}; ${cluster.root}${what} has none.
+Go on only if it is the same, and lost .berth/cluster.json: another one that is mounted here
+would be taken for it from now on.`
+  }
   return `.berth/cluster.json is to be written in ${cluster.root}${what}, with an id of its own:
 volumes of the cluster are to be on that file system, on every host.`
 }

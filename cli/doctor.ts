@@ -83,7 +83,7 @@ async function examine(context: Context, { root: given, source, fstype }: Option
   const isRight = mounts.every(({ state }) => state === 'ok')
   const isThere = lines.some(({ at, type }) => at === root && fstype.includes(type))
   const answers = isThere
-    ? sayAnswer(await peek(join(host, 'root', root, SENTINEL), ANSWER_MS))
+    ? sayAnswer(await peek(join(host, 'root', root, SENTINEL), ANSWER_MS), plugin.id)
     : []
   const checks = [...mounts, ...answers, plugin.check(root, isRight)]
   show(context, { root, source, checks })
@@ -107,9 +107,9 @@ function show(
 
 const sentinel = v.object({ cluster: v.string() })
 
-function sayAnswer(peeked: Peeked): readonly Check[] {
+/** @param known the id that it must have, if any is known */
+function sayAnswer(peeked: Peeked, known: string | undefined): readonly Check[] {
   const answers = 'It answers'
-  const prepared = 'berth cluster init was run on it'
   if (peeked.is === 'silent') {
     const found = `not within ${ANSWER_MS / 1000} s`
     const todo = ['look at its servers, and the network to them: whoever asks it waits']
@@ -119,15 +119,31 @@ function sayAnswer(peeked: Peeked): readonly Check[] {
     const todo = ['look at its servers, unmount it, and mount it again']
     return [{ check: answers, state: 'wrong', found: peeked.why, todo }]
   }
-  const ok: Check = { check: answers, state: 'ok', found: 'it does', todo: [] }
-  if (peeked.text === undefined) {
-    const todo = ['once, on one host, when the plugin is enabled: berth cluster init']
-    return [ok, { check: prepared, state: 'later', found: `there is no ${SENTINEL}`, todo }]
+  const said = saySentinel(peeked.text, known)
+  return [
+    { check: answers, state: 'ok', found: 'it does', todo: [] },
+    { check: 'berth cluster init was run on it', ...said },
+  ]
+}
+
+function saySentinel(text: string | undefined, known: string | undefined): Omit<Check, 'check'> {
+  const other = `the one that hosts use has the id ${known}: mount that one`
+  if (text === undefined) {
+    const found = `there is no ${SENTINEL}`
+    if (known !== undefined) return { state: 'wrong', found, todo: [other] }
+    const todo = [
+      'once, on one host, when the plugin is enabled: berth cluster init',
+      'if that was done on another host: this is another file system, mount the right one',
+    ]
+    return { state: 'later', found, todo }
   }
-  const id = idOf(peeked.text)
-  if (id !== undefined) return [ok, { check: prepared, state: 'ok', found: `id ${id}`, todo: [] }]
-  const todo = [`look at ${SENTINEL} in it: Berth did not write what is there`]
-  return [ok, { check: prepared, state: 'wrong', found: 'its file makes no sense', todo }]
+  const id = idOf(text)
+  if (id === undefined) {
+    const todo = [`look at ${SENTINEL} in it: Berth did not write what is there`]
+    return { state: 'wrong', found: 'its file makes no sense', todo }
+  }
+  const isRight = known === undefined || id === known
+  return { state: isRight ? 'ok' : 'wrong', found: `id ${id}`, todo: isRight ? [] : [other] }
 }
 
 function idOf(text: string): string | undefined {
@@ -143,8 +159,9 @@ function idOf(text: string): string | undefined {
 async function askPlugin({ api }: Context) {
   const check = 'The plugin can use it'
   try {
-    const { root, ok, why } = await api.get('/v1/cluster', clusterView)
+    const { root, ok, why, storeId } = await api.get('/v1/cluster', clusterView)
     return {
+      id: storeId,
       root: root || undefined,
       check: (wanted: string, isRight: boolean): Check => {
         if (root !== wanted) {
@@ -164,6 +181,7 @@ async function askPlugin({ api }: Context) {
     const nobody = error instanceof NobodyThere
     const found = nobody ? 'it is not there' : error.message
     return {
+      id: undefined,
       root: undefined,
       check: (): Check => ({ check, state: nobody ? 'later' : 'wrong', found, todo: [] }),
     }

@@ -62,6 +62,7 @@ await t.test('a host that is ready before the plugin is there', async t => {
     '',
     'berth cluster init was run on it:',
     '  once, on one host, when the plugin is enabled: berth cluster init',
+    '  if that was done on another host: this is another file system, mount the right one',
     '',
   ])
 })
@@ -78,6 +79,17 @@ await t.test('the plugin is asked where CLUSTER_ROOT is, and what it sees', asyn
     code: 1,
     out: /^The plugin can use it +wrong +its CLUSTER_ROOT is \/mnt\/data$/m,
   })
+  await writeFile(join(folder, SENTINEL), '{"cluster":"c2"}')
+  t.match(await world.beside(plugin).berth('doctor'), {
+    code: 1,
+    out: /^berth cluster init .* wrong +id c2$.*^ {2}the one that hosts use has the id c1/ms,
+  })
+  await rm(join(folder, SENTINEL))
+  t.match(await world.beside(plugin).berth('doctor'), {
+    code: 1,
+    out: /^berth cluster init .* wrong +there is no .*^ {2}the one that hosts use has the id c1/ms,
+  })
+  await writeFile(join(folder, SENTINEL), '{"cluster":"c1"}')
   const blind = await World.serve(
     t,
     { 'GET /v1/cluster': async () => ({ ...CLUSTER, ok: false, why: 'nothing is there' }) },
