@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,9 +37,10 @@ if (canHaveFiles(t)) {
         status: 200,
       })
       t.match(await plugin.call('VolumeDriver.Mount', { Name: 'web', ID: 'c1' }), { status: 200 })
-      await writeFile(join(files.source, 'volumes/web/page'), 'hello')
+      const [data = ''] = globSync(join(files.source, 'volumes/web.*'))
+      await writeFile(join(data, 'page'), 'hello')
       t.match(await world.berth('volume', 'ls'), {
-        out: /^web +ready +shared +volumes\/web +rack1-01 +taken, 1 mount +-$/m,
+        out: /^web +ready +shared +volumes\/web\.[0-9a-f]{8} +rack1-01 +taken, 1 mount +-$/m,
       })
       t.match(await world.berth('volume', 'inspect', 'web'), {
         out: /^USED BY +rack1-01, this host \(.*^MOUNTS +c1 × 1$.*^OPTIONS +mode=0750$/ms,
@@ -51,10 +52,10 @@ if (canHaveFiles(t)) {
       await plugin.call('VolumeDriver.Unmount', { Name: 'web', ID: 'c1' })
       t.match(await plugin.call('VolumeDriver.Remove', { Name: 'web' }), { status: 200 })
       t.match(await world.berth('volume', 'ls'), { out: /^web +parked .* kept [67] d more$/m })
-      t.notOk(existsSync(join(files.source, 'volumes/web')))
+      t.notOk(existsSync(data))
 
       t.match(await world.berth('volume', 'restore', 'web'), { code: 0, out: /^web is back/ })
-      t.ok(existsSync(join(files.source, 'volumes/web/page')))
+      t.ok(existsSync(join(data, 'page')))
       t.match(await plugin.call('VolumeDriver.Remove', { Name: 'web' }), { status: 200 })
       t.match(await world.berth('volume', 'wipe', 'web', '--yes'), {
         code: 0,
