@@ -9,7 +9,7 @@ import { CLUSTER, PARKED, parkedKey, volumeHostKey, volumeKey, VOLUMES } from '.
 import { readCluster, readHost, readParked, readVolume, write } from './cluster-records.ts'
 import { FencedCommits } from './fenced-commits.ts'
 import type { Plan, Read } from './fenced-commits.ts'
-import { overlap, pathOf } from './place.ts'
+import { claimPlace } from './places.ts'
 import type { Registration } from './registration.ts'
 import type {
   Broken,
@@ -19,6 +19,9 @@ import type {
   VolumeId,
   VolumeRecord,
 } from './volume-record.ts'
+
+/** Why a record cannot be read. */
+type Told = (why: string) => void
 
 /**
  * The records of volumes in the store. What is read is refused as an outage while it may be of another store than this host
@@ -40,19 +43,24 @@ export class Catalogue {
     return await this.#trusted(async () => readVolume(await this.#store.get(volumeKey(name))))
   }
 
-  /** @throws {StoreUnavailable} */
-  async list(): Promise<readonly VolumeRecord[]> {
-    return await this.#trusted(() => this.#volumes())
+  /**
+   * All that can be read: one that a later version wrote does not hide the others, and `find` throws for it.
+   *
+   * @param told of each that cannot
+   * @throws {StoreUnavailable}
+   */
+  async list(told: Told = () => {}): Promise<readonly VolumeRecord[]> {
+    return await this.#trusted(() => this.#listed(VOLUMES, entry => readVolume(entry), told))
   }
 
-  /** @throws {StoreUnavailable} */
-  async listParked(): Promise<readonly ParkedRecord[]> {
-    return await this.#trusted(() => this.#parked())
+  /** As `list`. @throws {StoreUnavailable} */
+  async listParked(told: Told = () => {}): Promise<readonly ParkedRecord[]> {
+    return await this.#trusted(() => this.#listed(PARKED, entry => readParked(entry), told))
   }
 
   /**
-   * Changes the record as `decide` says. A new volume at a place that somebody chose needs it to itself: also those that are
-   * removed, and kept, keep theirs.
+   * Changes the record as `decide` says. A new volume at a place that somebody chose needs it to itself: none is
+   * above or below it.
    *
    * @param decide from the record alone; called anew with what another host made of it meanwhile
    * @param signal ends the waiting while other hosts win
@@ -158,10 +166,10 @@ export class Catalogue {
         return nothing(found)
       case 'put': {
         const { record } = change
-        const place = found ? NO_PLACE : await this.#claimPlace(record, read)
+        const place = found ? undefined : await claimPlace(this.#store, read, record)
         return {
-          require: [...require, ...place.require],
-          write: [{ put: key, value: write(record) }, ...place.write],
+          require: [...require, ...(place?.require ?? [])],
+          write: [{ put: key, value: write(record) }, ...(place?.write ?? [])],
           result: record,
         }
       }
@@ -202,47 +210,24 @@ export class Catalogue {
         const at = volumeKey(record.name)
         const other = readVolume(await read(at))
         if (other) throw nameTaken(other)
-        const place = await this.#claimPlace(record, read)
         return {
-          require: [...require, unchanged(at, undefined), ...place.require],
-          write: [{ delete: key }, { put: at, value: write(record) }, ...place.write],
+          require: [...require, unchanged(at, undefined)],
+          write: [{ delete: key }, { put: at, value: write(record) }],
           result: undefined,
         }
       }
     }
   }
 
-  /**
-   * What a volume that comes to be at a place that somebody chose requires and writes: each such volume changes one nonce,
-   * so that no other one can have come since this one looked at them all.
-   */
-  async #claimPlace({ id, options: { path } }: VolumeRecord, read: Read) {
-    if (!path) return NO_PLACE
-    const entry = await read(CLUSTER)
-    const cluster = readCluster(entry)
-    if (!cluster) throw notInitialised()
-    // In this order: what is removed meanwhile is in one of them at least.
-    const volumes = await this.#volumes()
-    const parked = await this.#parked()
-    const isOther = (other: VolumeRecord) =>
-      other.id !== id && other.options.path !== undefined && overlap(path, other.options.path)
-    const other = volumes.find(isOther)
-    if (other) throw overlapping(path, other, 'remove that volume')
-    const kept = parked.map(({ volume }) => volume).find(isOther)
-    if (kept) throw overlapping(path, kept, 'restore or wipe that volume, which was removed')
-    const value = write({ ...cluster, paths: randomUUID() })
-    return { require: [unchanged(CLUSTER, entry)], write: [{ put: CLUSTER, value }] }
-  }
-
-  async #volumes(): Promise<VolumeRecord[]> {
-    const found: VolumeRecord[] = []
-    for await (const entry of entriesBelow(this.#store, VOLUMES)) found.push(readVolume(entry))
-    return found
-  }
-
-  async #parked(): Promise<ParkedRecord[]> {
-    const found: ParkedRecord[] = []
-    for await (const entry of entriesBelow(this.#store, PARKED)) found.push(readParked(entry))
+  async #listed<T>(prefix: string, decode: (entry: Entry) => T, told: Told): Promise<T[]> {
+    const found: T[] = []
+    for await (const entry of entriesBelow(this.#store, prefix)) {
+      try {
+        found.push(decode(entry))
+      } catch (error) {
+        told((error as Error).message)
+      }
+    }
     return found
   }
 
@@ -256,25 +241,10 @@ export class Catalogue {
   }
 }
 
-const NO_PLACE: Pick<Plan<void>, 'require' | 'write'> = { require: [], write: [] }
-
 const nothing = <T>(result: T): Plan<T> => ({ require: [], write: [], result })
 
 const nameTaken = ({ name, createdBy, created }: VolumeRecord): Refusal =>
   new Refusal(
     'volume-exists',
     `The name ${name} is another volume's by now, made by host ${createdBy} at ${created}: remove that one first`,
-  )
-
-const notInitialised = (): Refusal =>
-  new Refusal('not-ready', 'The store knows no cluster file system yet; run: berth cluster init')
-
-const overlapping = (
-  path: readonly string[],
-  { name, options }: VolumeRecord,
-  help: string,
-): Refusal =>
-  new Refusal(
-    'volume-exists',
-    `The folder ${pathOf(path)} cannot be a volume: ${pathOf(options.path ?? [])} is the one of volume ${name}, and what is in one would be in both; choose another path, or ${help}`,
   )

@@ -60,7 +60,7 @@ export type ClusterRecord = v.Infer<typeof cluster>
 const cluster = v.object({ id: clusterId, paths: v.string() })
 
 const mountNote = v.object({
-  volume: volumeId.optional().map(id => id),
+  volume: volumeId.optional(() => undefined),
   op: v.string(),
   since: time,
   state: v.union(

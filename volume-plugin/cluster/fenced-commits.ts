@@ -55,8 +55,8 @@ export class FencedCommits {
         if (made) return made.result
       }
     } catch (error) {
-      if (!attempts.isDoubtful || !(error instanceof StoreUnavailable)) throw error
-      throw new OutcomeUnknown(error.message, { cause: error })
+      if (error instanceof StoreUnavailable) attempts.fail(error)
+      throw error
     }
   }
 
@@ -67,7 +67,7 @@ export class FencedCommits {
   ): Promise<{ readonly result: T } | undefined> {
     attempts.requireTime()
     // Taken before anything is read: what was read without it might be of another store.
-    const fence = await this.#settledFence()
+    const fence = await this.#settledFence().catch(error => attempts.fail(error))
     const { epoch } = this.#registration
     const { require, write, result } = await plan(
       async key => await (attempts.known.get(key) ?? this.#store.get(key)),
@@ -84,7 +84,9 @@ export class FencedCommits {
     }
     attempts.lose(require, outcome.current)
     const isFenced = outcome.current.get(fence.key)?.revision !== revisionOf(fence)
-    if (isFenced) await this.#registration.refresh(outcome.current)
+    if (isFenced) {
+      await this.#registration.refresh(outcome.current).catch(error => attempts.fail(error))
+    }
     return undefined
   }
 
@@ -137,7 +139,12 @@ class Attempts {
   requireTime(): void {
     if (!this.isDoubtful) this.#signal?.throwIfAborted()
     if (performance.now() < this.started + DEADLINE_MS) return
-    throw new Refusal('deadline', 'Too many hosts change the same volume at once; try again')
+    this.fail(new Refusal('deadline', 'Too many hosts change the same volume at once; try again'))
+  }
+
+  /** Whatever went wrong: of what may have committed, that is what is to be told. */
+  fail(error: Error): never {
+    throw this.isDoubtful ? new OutcomeUnknown(error.message, { cause: error }) : error
   }
 
   lose(require: readonly Condition[], current: ReadonlyMap<string, Entry>): void {

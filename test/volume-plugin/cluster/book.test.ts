@@ -4,12 +4,14 @@ import { LevelDatabase } from '../../../shared/level-database.ts'
 import { LevelStore } from '../../../shared/level-store.ts'
 import type { ClusterId } from '../../../volume-plugin/cluster/cluster-files.ts'
 import { LevelClusterBook } from '../../../volume-plugin/cluster/level-cluster-book.ts'
-import type { VolumeId } from '../../../volume-plugin/cluster/volume-record.ts'
+import type { RemovalId, VolumeId } from '../../../volume-plugin/cluster/volume-record.ts'
 import type { VolumeName } from '../../../volume-plugin/volume-name.ts'
 import { someUser, someVolume } from './hosts-world.ts'
 
 const NAME = 'data' as VolumeName
 const ID = 'a'.repeat(32) as VolumeId
+const REMOVAL = 'b'.repeat(32) as RemovalId
+const OTHER_REMOVAL = 'c'.repeat(32) as RemovalId
 const note = {
   volume: ID,
   op: 'op',
@@ -40,15 +42,16 @@ await t.test('what was put is remembered, beside a store in the same database', 
   const before = await LevelDatabase.open(folder)
   const book = new LevelClusterBook(before, 'boot')
   const volumes = ['a', 'b', 'c'].map(name => someVolume(name, { users: { x: someUser('x') } }))
-  const [a, b, c] = volumes
+  const [a, , c] = volumes
   await book.putMirror(volumes, [])
   await book.putMirror([], ['b' as VolumeName])
   await book.putMount(NAME, note)
+  await book.putMount('untold' as VolumeName, { ...note, volume: undefined, state: 'taking' })
   await book.putMount('other' as VolumeName, note)
   await book.putMount('other' as VolumeName, undefined)
-  await book.putKept(ID, 5000)
-  await book.putKept(b?.id ?? ID, 1)
-  await book.putKept(b?.id ?? ID, undefined)
+  await book.putKept(REMOVAL, 5000)
+  await book.putKept(OTHER_REMOVAL, 1)
+  await book.putKept(OTHER_REMOVAL, undefined)
   await book.putNotes(notes)
   const store = new LevelStore(before, 'store/')
   await store.commit({ require: [], write: [{ put: 'v1/volumes/a', value: 'x' }] })
@@ -57,8 +60,11 @@ await t.test('what was put is remembered, beside a store in the same database', 
   const after = new LevelClusterBook(await database(t, folder), 'boot')
   t.strictSame(await after.load(), {
     mirror: [a, c],
-    mounts: new Map([[NAME, note]]),
-    kept: new Map([[ID, 5000]]),
+    mounts: new Map<string, unknown>([
+      [NAME, note],
+      ['untold', { ...note, volume: undefined, state: 'taking' }],
+    ]),
+    kept: new Map([[REMOVAL, 5000]]),
     notes,
   })
 })
@@ -77,7 +83,7 @@ await t.test('mounts of another boot are forgotten, for good', async t => {
 })
 
 await t.test(
-  'a record that cannot be read is named, but for what the store has as well',
+  'a record that cannot be read is named, but for what is found or counted anew',
   async t => {
     const shared = await database(t)
     const book = new LevelClusterBook(shared, 'boot')
@@ -86,7 +92,7 @@ await t.test(
     await book.putMirror([someVolume('data')], [])
     await write('mirror/other', '{"of": "a later version"}')
     t.match(await book.load(), { mirror: [{ name: 'data' }] })
-    for (const key of ['mounts/data', `kept/${ID}`, 'notes']) {
+    for (const key of ['mounts/data', 'notes']) {
       await write(key, '{"of": "a later version"}')
       await t.rejects(book.load(), { message: new RegExp(`^The record ${key} cannot be read`) })
       await shared.write([{ type: 'del', key }], { sync: false })

@@ -1,22 +1,14 @@
 import t from 'tap'
+import { Catalogue } from '../../../volume-plugin/cluster/catalogue.ts'
+import { Registration } from '../../../volume-plugin/cluster/registration.ts'
 import { parkedKey, volumeHostKey, volumeKey } from '../../../volume-plugin/cluster/cluster-keys.ts'
 import { readHost, write } from '../../../volume-plugin/cluster/cluster-records.ts'
-import type {
-  Change,
-  ParkedRecord,
-  VolumeRecord,
-} from '../../../volume-plugin/cluster/volume-record.ts'
-import { hosts, someUser, someVolume } from './hosts-world.ts'
+import type { Change, VolumeRecord } from '../../../volume-plugin/cluster/volume-record.ts'
+import { openStore } from '../../shared/open-store.ts'
+import { hosts, NoteBook, parkedOf, someUser, someVolume } from './hosts-world.ts'
 import type { Fate } from './hosts-world.ts'
 
 const keep = (record: VolumeRecord) => (): Change => ({ do: 'put', record })
-const parkedOf = (volume: VolumeRecord): ParkedRecord => ({
-  volume,
-  state: 'parked',
-  since: '2026-11-21T15:00:00.000Z',
-  by: 'rack a',
-  keepMs: 1000,
-})
 
 await t.test('a volume is made, found on every host, parked, restored and destroyed', async t => {
   const { a, b } = await hosts()
@@ -154,6 +146,19 @@ await t.test('away after an unknown outcome stays unknown', async t => {
   await t.rejects(change, { name: 'OutcomeUnknown' })
 })
 
+await t.test('what may have been done before this host lost its place stays unknown', async t => {
+  const { a, b } = await hosts()
+  const [held, made] = [someVolume('held', { users: { a: someUser('a') } }), someVolume('data')]
+  await a.catalogue.change(held.name, keep(held))
+  a.way.fates = ['lost']
+  const change = a.catalogue.change(made.name, keep(made))
+  const broken = { host: 'a', name: 'rack a', at: '2026-11-21T16:00:00.000Z' }
+  await b.catalogue.takeFrom(held.name, 'a', broken)
+  // By now it is as another host made it: nobody can tell that it was made here before.
+  await b.catalogue.change(made.name, found => keep({ ...(found ?? made), createdBy: 'b' })())
+  await t.rejects(change, { name: 'OutcomeUnknown', message: /was taken from host rack a/ })
+})
+
 await t.test('what another host made meanwhile is decided upon anew', async t => {
   const { a, b } = await hosts()
   const made = someVolume('data')
@@ -249,6 +254,7 @@ await t.test('taking it is done once, whatever becomes of the answer', async t =
     b.way.fates = [fate]
     const broken = { host: 'a', name: 'rack a', at: '2026-11-21T16:00:00.000Z' }
     t.match(await b.catalogue.takeFrom(held.name, 'a', broken), { users: {} })
+    await t.rejects(a.catalogue.change(held.name, keep(held)), { code: 'not-ready' })
     await a.registration.register()
     t.equal(a.registration.generation, 2, fate)
     await t.rejects(b.catalogue.takeFrom(held.name, 'a', broken), { code: 'unknown-host' })
@@ -256,6 +262,57 @@ await t.test('taking it is done once, whatever becomes of the answer', async t =
       code: 'unknown-volume',
     })
   }
+})
+
+await t.test('one host alone keeps its volumes by itself', async t => {
+  const store = await openStore(t)
+  const book = new NoteBook()
+  const made = someVolume('data')
+  const start = async () => {
+    const host = { id: 'a', name: 'rack a', boot: 'boot', machine: { product: '', macs: [] } }
+    const registration = await Registration.open(store, book, host, book.notes)
+    await registration.register()
+    return { registration, catalogue: new Catalogue(store, registration) }
+  }
+  const before = await start()
+  await Promise.all(
+    ['a', 'b', 'c'].map(async op => {
+      await before.catalogue.change(made.name, found => {
+        const record = found ?? made
+        return { do: 'put', record: { ...record, users: { ...record.users, [op]: someUser(op) } } }
+      })
+    }),
+  )
+  const after = await start()
+  t.equal(after.registration.generation, 1)
+  t.strictSame(Object.keys((await after.catalogue.find(made.name))?.users ?? {}).toSorted(), [
+    'a',
+    'b',
+    'c',
+  ])
+  const late = before.catalogue.change(made.name, () => ({ do: 'delete' }))
+  await late.catch(() => undefined)
+  t.match(
+    await after.catalogue.list(),
+    [{ name: 'data' }],
+    'two processes of one host: the later one has it',
+  )
+})
+
+await t.test('a record of a later version hides no other, and is not taken for none', async t => {
+  const { shared, a } = await hosts()
+  const [made, gone] = [someVolume('data'), someVolume('gone')]
+  await a.catalogue.change(made.name, keep(made))
+  await a.catalogue.change(gone.name, keep(gone))
+  await a.catalogue.change(gone.name, () => ({ do: 'park', parked: parkedOf(gone) }))
+  for (const put of ['v1/volumes/newer', 'v1/parked/newer']) {
+    shared.commit({ require: [], write: [{ put, value: '{"of": "a later version"}' }] })
+  }
+  const told: string[] = []
+  t.strictSame(await a.catalogue.list(why => told.push(why)), [made])
+  t.strictSame(await a.catalogue.listParked(why => told.push(why)), [parkedOf(gone)])
+  t.match(told, [/^The record v1\/volumes\/newer cannot/, /^The record v1\/parked\/newer cannot/])
+  await t.rejects(a.catalogue.find(someVolume('newer').name), { message: /newer cannot be read/ })
 })
 
 await t.test('there is one cluster file system, whoever was first', async t => {

@@ -4,7 +4,13 @@ import type { CommitResult, Entry, Store, Transaction } from '../../../shared/st
 import { Catalogue } from '../../../volume-plugin/cluster/catalogue.ts'
 import type { HostNotes } from '../../../volume-plugin/cluster/cluster-book.ts'
 import { Registration } from '../../../volume-plugin/cluster/registration.ts'
-import type { User, VolumeId, VolumeRecord } from '../../../volume-plugin/cluster/volume-record.ts'
+import type {
+  ParkedRecord,
+  RemovalId,
+  User,
+  VolumeId,
+  VolumeRecord,
+} from '../../../volume-plugin/cluster/volume-record.ts'
 import type { VolumeName } from '../../../volume-plugin/volume-name.ts'
 import { MemoryStore } from '../../simulation/memory-store.ts'
 
@@ -152,6 +158,15 @@ export const someUser = (host: string, op = `op of ${host}`): User => ({
 })
 
 let count = 0
+
+export const parkedOf = (volume: VolumeRecord): ParkedRecord => ({
+  volume,
+  removal: 'f'.repeat(32) as RemovalId,
+  state: 'parked',
+  since: '2026-11-21T15:00:00.000Z',
+  by: 'rack a',
+  keepMs: 1000,
+})
 
 export function someVolume(name: string, changed: Partial<VolumeRecord> = {}): VolumeRecord {
   count += 1

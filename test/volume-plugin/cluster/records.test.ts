@@ -8,7 +8,7 @@ import {
   readVolume,
   write,
 } from '../../../volume-plugin/cluster/cluster-records.ts'
-import { someUser, someVolume } from './hosts-world.ts'
+import { parkedOf, someUser, someVolume } from './hosts-world.ts'
 
 const row = (value: string) => ({ key: 'v1/volumes/data', value })
 const options = {
@@ -27,10 +27,9 @@ await t.test('what is written is read again', t => {
   for (const each of [volume, someVolume('plain')]) {
     t.strictSame(readVolume(row(write(each))), each)
     const parked = {
-      volume: each,
+      ...parkedOf(each),
       state: 'destroying',
       since: '2024-02-29T00:00:00.123456789Z',
-      by: 'rack a',
       keepMs: 0,
     } as const
     t.strictSame(readParked(row(write(parked))), parked)
