@@ -96,8 +96,9 @@ function write(path: string, text: string): void {
 function readText(walk: Walk, own: Folder): string | undefined {
   try {
     const fd = walk.open(entry(own, SENTINEL), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-    const { size } = fstatSync(fd)
-    return fstatSync(fd).isFile() && size <= LARGEST ? readFileSync(fd, 'utf8') : ''
+    const found = fstatSync(fd)
+    const isPlain = found.isFile() && found.size <= LARGEST && walk.has(fd)
+    return isPlain ? readFileSync(fd, 'utf8') : ''
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined
     if (isSystemError(error, 'ELOOP')) return ''

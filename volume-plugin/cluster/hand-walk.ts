@@ -95,7 +95,7 @@ export class Walk implements Disposable {
     const path = join(parent.path, requirePlain(name))
     try {
       const folder = { fd: this.open(entry(parent, name), STAND), path }
-      if (mountOf(folder) === this.line.id) return folder
+      if (this.has(folder.fd)) return folder
     } catch (error) {
       if (isSystemError(error, 'ENOENT')) return undefined
       if (!isSystemError(error, 'ENOTDIR') && !isSystemError(error, 'ELOOP')) throw error
@@ -108,6 +108,11 @@ export class Walk implements Disposable {
       'not-mounted',
       `Something else is mounted on ${path}: nothing leads out of the cluster file system; unmount it`,
     )
+  }
+
+  /** Whether what is open is of this mount, and no other's that is mounted in it. */
+  has(fd: number): boolean {
+    return mountOf(fd) === this.line.id
   }
 
   /** @throws {Refusal} `not-mounted` where it was moved since, or something is mounted in it */
@@ -133,7 +138,7 @@ export class Walk implements Disposable {
 
   /** Read after it was opened, so that the id is no other's. */
   #requireSame(settings: RootSettings): MountLine {
-    const id = mountOf(this.root)
+    const id = mountOf(this.root.fd)
     const { view, line } = lookAtRoot(settings, mounts())
     if (line && view.why === undefined && line.id === id) return line
     throw new Refusal(
@@ -147,7 +152,7 @@ export function mounts(): readonly MountLine[] {
   return parseShownMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
 }
 
-function mountOf({ fd }: Folder): number {
+function mountOf(fd: number): number {
   const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8')
   return Number(/^mnt_id:\s*(\d+)$/m.exec(text)?.[1])
 }

@@ -4,6 +4,7 @@ import { Refusal } from '../../shared/refusal.ts'
 import { doJob } from './hand-jobs.ts'
 import { readJob, readWorld } from './hand-words.ts'
 import type { Answer, Job } from './hand-words.ts'
+import { pathOf } from './place.ts'
 
 /*
  * The program that touches the cluster file system, so that it is what hangs: a job in each line of its input, its answer
@@ -13,8 +14,9 @@ import type { Answer, Job } from './hand-words.ts'
 const [given = '{"root":"","mount":"","types":[]}'] = process.argv.slice(2)
 const world = readWorld(given)
 
-const TRIES = 5
-const FIRST_PAUSE_MS = 20
+/** Together they last longer than the second for which GlusterFS believes what it saw before. */
+const TRIES = 6
+const FIRST_PAUSE_MS = 50
 const ESTALE = -116
 /** Of a file system whose server or client is gone, or that was mounted anew. */
 const AWAY = ['ENOTCONN', 'EIO', 'ETIMEDOUT', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENODEV', 'ESHUTDOWN']
@@ -31,12 +33,12 @@ async function answer(job: Job): Promise<Answer> {
   } catch (error) {
     if (error instanceof Refusal)
       return { ok: false, code: knownCode(error), message: error.message }
-    const { message } = error as Error
+    const message = `${describe(job)}: ${(error as Error).message}`
     if (!isStale(error) && !AWAY.includes(codeOf(error))) return { ok: false, message }
     return {
       ok: false,
       code: 'cluster-away',
-      message: `The file system on ${world.root} does not work: ${message}. Where that lasts, unmount it on this host and mount it again`,
+      message: `The file system on ${world.root} does not work (${message}). Where that lasts, unmount it on this host and mount it again`,
     }
   }
 }
@@ -51,6 +53,12 @@ async function persist(job: Job): Promise<unknown> {
       await sleep(pause)
     }
   }
+}
+
+/** For people: what the system says names only descriptors. */
+function describe(job: Job): string {
+  if ('place' in job) return `${job.do} ${pathOf(job.place)}`
+  return job.do === 'move' ? `move ${pathOf(job.from)} to ${pathOf(job.to)}` : job.do
 }
 
 function codeOf(error: unknown): string {

@@ -59,7 +59,7 @@ export class Hands {
     const begin = () => clearTimeout(busy)
     const waiting = { job, deadline: performance.now() + withinMs, begin, resolve, reject }
     this.#waiting.push(waiting)
-    if (this.#hands.size < MOST_HANDS) void this.#work()
+    this.#begin()
     return await promise
   }
 
@@ -77,6 +77,10 @@ export class Hands {
     for (const hand of this.#hands) hand.kill()
   }
 
+  #begin(): void {
+    if (this.#waiting.length > 0 && this.#hands.size < MOST_HANDS) void this.#work()
+  }
+
   async #work(): Promise<void> {
     const hand = new Hand(this.#settings)
     this.#hands.add(hand)
@@ -86,12 +90,13 @@ export class Hands {
         next.resolve(await hand.ask(next.job, next.deadline - performance.now()))
       } catch (error) {
         next.reject(error as Error)
+        // Whoever was late tells the others; of one that broke they need another.
+        if (!(error instanceof HandLate)) setImmediate(() => this.#begin())
         break
       }
     }
     this.#hands.delete(hand)
     hand.end()
-    if (this.#waiting.length > 0 && this.#hands.size < MOST_HANDS) void this.#work()
   }
 }
 

@@ -4,8 +4,7 @@ import type {
   ClusterFiles,
   ClusterId,
 } from '../../../../volume-plugin/cluster/cluster-files.ts'
-import { parkedPlace, volumePlace } from '../../../../volume-plugin/cluster/place.ts'
-import type { VolumeName } from '../../../../volume-plugin/volume-name.ts'
+import { parkedPlace } from '../../../../volume-plugin/cluster/place.ts'
 
 /** One that was never given an id, and how its folders are filled and mounts seen. */
 export type FilesSubject = {
@@ -24,7 +23,7 @@ export type FilesSubject = {
 const ID = 'a'.repeat(32) as ClusterId
 const OTHER = 'b'.repeat(32) as ClusterId
 const PLAIN: Attributes = { uid: undefined, gid: undefined, mode: undefined }
-const place = (name: string) => volumePlace(name as VolumeName)
+const place = (name: string) => ['volumes', name]
 
 /** What every ClusterFiles does. */
 export async function filesContract(

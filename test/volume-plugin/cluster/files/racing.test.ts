@@ -56,9 +56,9 @@ await t.test(`whatever is swapped, nothing leads out of it (seed ${SEED})`, asyn
   t.equal(await files.check(), ID)
 })
 
-/** With all names that are worked on, so that whoever gets there finds something to spoil. */
+/** With some of the names that are worked on, so that whoever gets there finds something to spoil. */
 async function fill(folder: string): Promise<void> {
-  for (const name of ['a', 'b', 'c', 'volumes/a', 'parked/a', 'a/data']) {
+  for (const name of ['a', 'b', 'volumes/a', 'parked/a', 'a/data']) {
     await mkdir(join(folder, name), { recursive: true })
     await writeFile(join(folder, name, CANARY), name)
   }
