@@ -166,10 +166,10 @@ export class Catalogue {
         return nothing(found)
       case 'put': {
         const { record } = change
-        const place = found ? undefined : await claimPlace(this.#store, read, record)
+        const place = await claimPlace(this.#store, read, found, record)
         return {
-          require: [...require, ...(place?.require ?? [])],
-          write: [{ put: key, value: write(record) }, ...(place?.write ?? [])],
+          require: [...require, ...place.require],
+          write: [{ put: key, value: write(record) }, ...place.write],
           result: record,
         }
       }

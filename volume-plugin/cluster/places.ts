@@ -15,14 +15,19 @@ type Claim = Pick<Plan<void>, 'require' | 'write'>
 const NO_CLAIM: Claim = { require: [], write: [] }
 
 /**
- * What a new volume at a place that somebody chose requires and writes: each such volume changes one nonce, so that no other
- * one can have come since this one looked at them all.
+ * What a volume that comes to a place which somebody chose requires and writes: each such volume changes one nonce, so that
+ * no other one can have come since this one looked at them all.
  *
+ * @param found what the record takes the place of
  * @throws {Refusal} `volume-exists` where another volume has the place, or one above or below it
  */
-export async function claimPlace(store: Store, read: Read, record: VolumeRecord): Promise<Claim> {
-  const { path } = record.options
-  if (!path) return NO_CLAIM
+export async function claimPlace(
+  store: Store,
+  read: Read,
+  found: VolumeRecord | undefined,
+  { name, options: { path } }: VolumeRecord,
+): Promise<Claim> {
+  if (!path || isSame(path, found?.options.path)) return NO_CLAIM
   // Before all others: whatever changes it later wins.
   const entry = await read(CLUSTER)
   const cluster = readCluster(entry)
@@ -30,11 +35,14 @@ export async function claimPlace(store: Store, read: Read, record: VolumeRecord)
   for await (const listed of entriesBelow(store, VOLUMES)) {
     const other = readVolume(listed)
     const { path: taken } = other.options
-    if (taken && overlap(path, taken)) throw overlapping(path, taken, other)
+    if (taken && other.name !== name && overlap(path, taken)) throw overlapping(path, taken, other)
   }
   const value = write({ ...cluster, paths: randomUUID() })
   return { require: [unchanged(CLUSTER, entry)], write: [{ put: CLUSTER, value }] }
 }
+
+const isSame = (a: Place, b: Place | undefined): boolean =>
+  b !== undefined && pathOf(a) === pathOf(b)
 
 const notInitialised = (): Refusal =>
   new Refusal('not-ready', 'The store knows no cluster file system yet; run: berth cluster init')

@@ -139,6 +139,12 @@ await t.test('a place is refused while another volume has it', async t => {
   await a.catalogue.change(outer.name, () => ({ do: 'delete' }))
   await put(b, inner)
   t.match(await put(b, { ...inner, state: 'making' }), { state: 'making' }, 'it is its own place')
+  const moved = someVolume('inner', at('p'))
+  t.strictSame(await put(b, moved), moved, 'one that was never ready may be replaced')
+  await t.rejects(put(b, someVolume('inner', at('pq/r'))), {
+    message: /pq is the one of volume else/,
+  })
+  t.strictSame(await b.catalogue.find(moved.name), moved)
 })
 
 async function take(host: TestHost, { name }: VolumeRecord, op = 'op'): Promise<void> {
