@@ -7,8 +7,10 @@ import type { VolumeName } from '../volume-name.ts'
 import type { Volume, Volumes } from '../volumes.ts'
 import type { Catalogue } from './catalogue.ts'
 import { readClusterOptions } from './cluster-options.ts'
+import type { Holding } from './holding.ts'
 import type { Making } from './making.ts'
 import type { Mirror } from './mirror.ts'
+import { isMounted } from './mount-notes.ts'
 import type { Mounting } from './mounting.ts'
 import type { Parking } from './parking.ts'
 import { volumeOf } from './views.ts'
@@ -25,6 +27,7 @@ export type ClusterParts = Known & {
   readonly making: Making
   readonly parking: Parking
   readonly mounting: Mounting
+  readonly holding: Holding
   /** One job at a time for each volume. */
   readonly queue: KeyedQueue
 }
@@ -49,6 +52,7 @@ export class ClusterVolumes implements Volumes {
   async remove(name: VolumeName): Promise<void> {
     const { parking, mirror, catalogue } = this.#parts
     await this.#alone(name, 'removed', async () => {
+      await this.#refuseMounted(name)
       try {
         await parking.remove(name)
       } finally {
@@ -58,6 +62,18 @@ export class ClusterVolumes implements Volumes {
         )
       }
     })
+  }
+
+  /** Whatever the store says: it may not have been told yet, or have had it taken from this host. */
+  async #refuseMounted(name: VolumeName): Promise<void> {
+    const { holding, notes } = this.#parts
+    await holding.settle(name)
+    const note = notes.get(name)
+    if (!note || !isMounted(note)) return
+    throw new Refusal(
+      'volume-in-use',
+      `The volume ${name} is mounted on this host since ${note.since}: stop the containers that use it; if docker ps --filter volume=${name} shows none: berth volume break-lock ${name}`,
+    )
   }
 
   async mount(name: VolumeName, id: string, caller: AbortSignal): Promise<string> {

@@ -48,16 +48,17 @@ export async function startCluster(order: ClusterOrder) {
   const holding = new Holding({ host, catalogue, registration, mirror, notes, lost })
   const hostFolder = volumeName(host.name) ?? host.id
   const expected = (): string | undefined => order.clusterId || registration.cluster
-  const requireCluster = (): void => {
-    if (expected() === undefined) throw new Refusal('not-ready', UNKNOWN_CLUSTER)
+  const requireCluster = async (): Promise<void> => {
+    if ((expected() ?? (await catalogue.cluster())) !== undefined) return
+    throw new Refusal('not-ready', UNKNOWN_CLUSTER)
   }
   const mounting = new Mounting({ ...order, holding, notes, mountRoot, hostFolder, requireCluster })
   const making = new Making(catalogue, files, host, requireCluster)
   const parking = new Parking(catalogue, files, host, retainMs, requireCluster)
-  const parts = { host, catalogue, mirror, notes, making, parking, mounting, queue }
+  const parts = { host, catalogue, mirror, notes, making, parking, mounting, holding, queue }
   const volumes = new ClusterVolumes(parts)
   const { barred } = order
-  const known = { ...parts, registration, holding, volumes, book, barred }
+  const known = { ...parts, registration, volumes, book, barred }
   const keeping = new Keeping(known, remembered.kept, performance.now())
   await mounting.begin()
   const tend = async (): Promise<void> => await keeping.tend(performance.now())

@@ -78,7 +78,7 @@ export class Holding {
         // Not mounted: killed before that was counted.
         return await (isMounted(note) ? this.#confirm(name, note) : this.#leave(name, note))
       case 'lost':
-        return
+        return await (isMounted(note) ? undefined : this.#parts.notes.remove(name))
       default:
         return note.state satisfies never
     }
@@ -157,7 +157,8 @@ export class Holding {
   async #leave(name: VolumeName, note: MountNote): Promise<void> {
     const { host, notes } = this.#parts
     await this.#change(name, found => leave(found, host.id, note.op))
-    await (isMounted(note) ? notes.put(name, { ...note, state: 'lost' }) : notes.remove(name))
+    if (isMounted(note)) await this.#lose(name, note, 'it was taken from this host')
+    else await notes.remove(name)
   }
 
   async #tell(name: VolumeName, note: MountNote): Promise<void> {

@@ -43,7 +43,7 @@ export class Keeping {
   #running: Promise<void> | undefined
   #destroying: Promise<void> | undefined
   /** The first of this time. */
-  #fault: unknown
+  #fault: Error | undefined
   #last: number
   #fenced = 0
 
@@ -85,7 +85,9 @@ export class Keeping {
       if (mirror.isStale) return
       await this.#settleAll()
       await this.#tendParked(passed)
-      if (this.#fault !== undefined) throw this.#fault
+      await mirror.save()
+      const fault = this.#fault
+      if (fault) throw fault
     } catch (error) {
       if (isOutage(error)) this.#parts.mirror.isStale = true
       else if (!(error instanceof Refusal)) throw error
@@ -172,7 +174,7 @@ export class Keeping {
     try {
       await this.#parts.queue.run(name, job)
     } catch (error) {
-      if (!isOutage(error) && !(error instanceof Refusal)) this.#fault ??= error
+      if (!isOutage(error) && !(error instanceof Refusal)) this.#fault ??= error as Error
     }
   }
 }

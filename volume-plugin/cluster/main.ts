@@ -7,6 +7,7 @@ import { readFingerprint } from '../../shared/fingerprint.ts'
 import { adoptIdentity, readIdentity } from '../../shared/identity.ts'
 import { LevelDatabase } from '../../shared/level-database.ts'
 import { LevelStore } from '../../shared/level-store.ts'
+import { within } from '../../shared/within.ts'
 import type { VolumeSettings } from '../settings.ts'
 import { startCluster } from './cluster.ts'
 import type { Cluster } from './cluster.ts'
@@ -17,9 +18,9 @@ import type { RootView } from './root.ts'
 
 export type OpenedCluster = Cluster & {
   /** What is mounted at CLUSTER_ROOT, and what is wrong with it. */
-  rootView(): Promise<RootView>
+  readonly rootView: () => Promise<RootView>
   /** The operator's word that this machine is the host that the store knows. */
-  adoptIdentity(): Promise<void>
+  readonly adoptIdentity: () => Promise<void>
   close(): Promise<void>
 }
 
@@ -64,6 +65,11 @@ export async function openCluster(
       await store.close()
       await database.close()
     }
+    // A host that boots mounts at once what its containers have, and does not try again.
+    await within(
+      cluster.tend().catch(() => {}),
+      REGISTER_FIRST_MS,
+    )
     const { ok, why } = await files.view()
     if (!ok) log.error({ why }, 'nothing can be mounted yet')
     log.info({ volumes: cluster.mirror.all().length }, 'ready')
@@ -82,6 +88,7 @@ export async function openCluster(
   }
 }
 
+const REGISTER_FIRST_MS = 2000
 const LOST =
   'This host had the volume mounted, and it was taken from it: containers here that still run go on writing to it. Stop them'
 const FOREIGN =

@@ -15,10 +15,10 @@ export class Making {
   readonly #catalogue: Catalogue
   readonly #files: ClusterFiles
   readonly #host: Host
-  readonly #requireCluster: () => void
+  readonly #requireCluster: () => Promise<void>
 
   /** @param requireCluster throws a Refusal while nobody knows which file system is the right one */
-  constructor(catalogue: Catalogue, files: ClusterFiles, host: Host, requireCluster: () => void) {
+  constructor(catalogue: Catalogue, files: ClusterFiles, host: Host, requireCluster: () => Promise<void>) {
     this.#catalogue = catalogue
     this.#files = files
     this.#host = host
@@ -28,7 +28,7 @@ export class Making {
   /** @throws {Refusal} `volume-exists`, `cluster-away`, `not-mounted` where there is no folder at `path` */
   async make(name: VolumeName, options: ClusterOptions): Promise<VolumeRecord | undefined> {
     const wanted = newRecord(name, options, this.#host)
-    this.#requireCluster()
+    await this.#requireCluster()
     await this.#files.check()
     if (options.path) await this.#requireFolder(options.path)
     const begun =

@@ -10,6 +10,7 @@ export class Mirror {
   /** Counts what was learned of single volumes, so that a list that was read before does not undo it. */
   readonly #learned = new Map<VolumeName, number>()
   #count = 0
+  readonly #unsaved = new Set<VolumeName>()
   /** Whether the last attempt to read them all failed. */
   isStale = true
 
@@ -60,10 +61,23 @@ export class Mirror {
     for (const [name, at] of this.#learned) if (at <= mark) this.#learned.delete(name)
   }
 
+  /** Memory first: what cannot be written now must not keep anybody from being answered. */
   async #set(changed: readonly VolumeRecord[], gone: readonly VolumeName[]): Promise<void> {
     for (const record of changed) this.#records.set(record.name, record)
     for (const name of gone) this.#records.delete(name)
-    if (changed.length + gone.length > 0) await this.#book.putMirror(changed, gone)
+    for (const name of [...changed.map(record => record.name), ...gone]) this.#unsaved.add(name)
+    await this.save().catch(() => {})
+  }
+
+  /** Writes what is not in the book yet. @throws {Error} where that cannot be written; it is tried again with the next change */
+  async save(): Promise<void> {
+    const names = [...this.#unsaved]
+    if (names.length === 0) return
+    await this.#book.putMirror(
+      names.flatMap(name => this.#records.get(name) ?? []),
+      names.filter(name => !this.#records.has(name)),
+    )
+    for (const name of names) this.#unsaved.delete(name)
   }
 }
 

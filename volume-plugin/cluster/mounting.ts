@@ -16,7 +16,7 @@ export type MountingParts = {
   readonly holding: Holding
   readonly notes: MountNotes
   /** @throws {Refusal} `not-ready` while nobody knows which file system is the right one */
-  readonly requireCluster: () => void
+  readonly requireCluster: () => Promise<void>
   /** Where the engine sees what is mounted. */
   readonly mountRoot: string
   /** This host's name, or its id where that is no name for a folder. */
@@ -91,19 +91,23 @@ export class Mounting {
   }
 
   async #bind(record: VolumeRecord): Promise<void> {
-    const { files, requireCluster } = this.#parts
-    requireCluster()
+    const { files, notes, requireCluster } = this.#parts
+    await requireCluster()
     const place = this.placeOf(record)
-    if (record.options.app !== undefined) await this.#makeLogs(place, record)
+    // Nobody knows whether the volume is still there: what is made for one that is not would be in its way.
+    const isTold = notes.get(record.name)?.state !== 'untold'
+    if (record.options.app !== undefined && isTold) await this.#makeLogs(place, record)
     await files.bind(place, this.#at(record.name))
     this.#bound.add(record.name)
   }
 
-  /** Each host's folder is made when it is first mounted there. */
+  /** Each host's folder is made when it is first mounted there; one that has logs is left as it is. */
   async #makeLogs(place: Place, { options }: VolumeRecord): Promise<void> {
-    const { files } = this.#parts
-    const there = await files.folders(place.slice(0, -1))
-    if (!there.includes(place.at(-1) ?? '')) await files.make(place, options)
+    try {
+      await this.#parts.files.make(place, options)
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.code !== 'volume-exists') throw error
+    }
   }
 
   placeOf(record: VolumeRecord): Place {

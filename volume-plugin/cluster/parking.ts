@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { Host } from '../../shared/host.ts'
+import { Refusal } from '../../shared/refusal.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { ClusterFiles } from './cluster-files.ts'
-import { LOGS, logPlace, parkedPlace, volumePlace } from './place.ts'
+import { LOGS, logPlace, parkedPlace, pathOf, volumePlace } from './place.ts'
 import type { Place } from './place.ts'
 import {
   beginDestroying,
@@ -11,6 +12,7 @@ import {
   beginRestoring,
   finishRemoving,
   finishRestoring,
+  giveUpRemoving,
 } from './volume-changes.ts'
 import type { ParkedRecord, RemovalId, VolumeId, VolumeRecord } from './volume-record.ts'
 
@@ -23,7 +25,7 @@ export class Parking {
   readonly #files: ClusterFiles
   readonly #host: Host
   readonly #retainMs: number
-  readonly #requireCluster: () => void
+  readonly #requireCluster: () => Promise<void>
 
   /** @param requireCluster throws a Refusal while nobody knows which file system is the right one */
   constructor(
@@ -31,7 +33,7 @@ export class Parking {
     files: ClusterFiles,
     host: Host,
     retainMs: number,
-    requireCluster: () => void,
+    requireCluster: () => Promise<void>,
   ) {
     this.#catalogue = catalogue
     this.#files = files
@@ -42,7 +44,7 @@ export class Parking {
 
   /** @throws {Refusal} `volume-in-use` with the hosts that have it mounted */
   async remove(name: VolumeName): Promise<void> {
-    this.#requireCluster()
+    await this.#requireCluster()
     await this.#files.check()
     const begun = await this.#catalogue.change(name, beginRemoving)
     if (begun) await this.finishRemoving(begun)
@@ -50,20 +52,30 @@ export class Parking {
 
   async finishRemoving(volume: VolumeRecord): Promise<void> {
     const parked = parkedPlace(volume.id)
-    for (const { place, as } of await this.#placesOf(volume)) {
-      await this.#files.move(place, [...parked, as])
+    for (const [at, { place, as }] of (await this.#placesOf(volume)).entries()) {
+      try {
+        await this.#files.move(place, [...parked, as])
+      } catch (error) {
+        if (at === 0 && !isAway(error)) await this.#keep(volume)
+        throw error
+      }
     }
     const keepMs = volume.options.retainMs ?? this.#retainMs
-    const since = new Date().toISOString()
     const removal = randomBytes(16).toString('hex') as RemovalId
+    const since = new Date().toISOString()
     const { name: by } = this.#host
     const record = { volume, removal, state: 'parked', since, by, keepMs } as const
     await this.#catalogue.change(volume.name, found => finishRemoving(found, record))
   }
 
+  /** Nothing of it was put aside: it is as it was. */
+  async #keep({ name, id }: VolumeRecord): Promise<void> {
+    await this.#catalogue.change(name, found => giveUpRemoving(found, id)).catch(() => undefined)
+  }
+
   /** @throws {Refusal} `volume-exists` where another volume has the name by now, or it is being destroyed */
   async restore({ volume: { id, name } }: ParkedRecord): Promise<void> {
-    this.#requireCluster()
+    await this.#requireCluster()
     await this.#files.check()
     await this.#catalogue.changeParked(id, found => beginRestoring(found, name))
     const begun = await this.#catalogue.find(name)
@@ -72,10 +84,25 @@ export class Parking {
 
   async finishRestoring(volume: VolumeRecord): Promise<void> {
     const parked = parkedPlace(volume.id)
-    for (const as of await this.#files.folders(parked)) {
-      await this.#files.move([...parked, as], placeBack(volume, as))
+    const { app } = volume.options
+    if (app === undefined) await this.#putBack([...parked, 'data'], volumePlace(volume))
+    else {
+      for (const host of await this.#files.folders(parked)) {
+        await this.#files.move([...parked, host], logPlace(app, host, volume.name))
+      }
     }
     await this.#catalogue.change(volume.name, found => finishRestoring(found, volume))
+  }
+
+  /** Some file systems show only after a second what another host has renamed. */
+  async #putBack(from: Place, to: Place): Promise<void> {
+    if ((await this.#files.move(from, to)) === 'moved') return
+    const there = await this.#files.folders(to.slice(0, -1))
+    if (there.includes(to.at(-1) ?? '')) return
+    throw new Refusal(
+      'not-mounted',
+      `There is neither a folder ${pathOf(from)} nor ${pathOf(to)} on the cluster file system: try again in a few seconds; if that does not help, somebody has moved or destroyed it by hand`,
+    )
   }
 
   /** From here on nothing brings it back. */
@@ -103,7 +130,6 @@ export class Parking {
   }
 }
 
-const placeBack = (volume: VolumeRecord, as: string): Place => {
-  const { app } = volume.options
-  return app === undefined ? volumePlace(volume) : logPlace(app, as, volume.name)
-}
+/** What hung may have been done, or may still be. */
+const isAway = (error: unknown): boolean =>
+  error instanceof Refusal && error.code === 'cluster-away'

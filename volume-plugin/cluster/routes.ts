@@ -12,9 +12,9 @@ import type { ParkedRecord, User, VolumeRecord } from './volume-record.ts'
 /** What the routes stand on besides. */
 export type Served = Cluster & {
   /** What is mounted at CLUSTER_ROOT, and what is wrong with it. */
-  rootView(): Promise<RootView>
+  readonly rootView: () => Promise<RootView>
   /** The operator's word that this machine is the host that the store knows. */
-  adoptIdentity(): Promise<void>
+  readonly adoptIdentity: () => Promise<void>
 }
 
 type Found =

@@ -1,7 +1,14 @@
 import { Refusal } from '../../shared/refusal.ts'
 import type { VolumeName } from '../volume-name.ts'
 import { sameClusterOptions } from './cluster-options.ts'
-import type { Change, ParkedChange, ParkedRecord, User, VolumeRecord } from './volume-record.ts'
+import type {
+  Change,
+  ParkedChange,
+  ParkedRecord,
+  User,
+  VolumeId,
+  VolumeRecord,
+} from './volume-record.ts'
 
 /** What becomes of a volume when somebody asks something of it: each function decides from what the store has alone. */
 
@@ -69,7 +76,7 @@ export function beginRemoving(found: VolumeRecord | undefined): Change {
     const hosts = users.map(({ name, since }) => `${name} since ${since}`).join(', ')
     throw new Refusal(
       'volume-in-use',
-      `The volume ${found.name} is mounted on ${hosts}: stop the containers there that use it; of a host that is gone for good: berth volume break-lock ${found.name}`,
+      `The volume ${found.name} is mounted on ${hosts}: stop the containers there that use it; if docker ps --filter volume=${found.name} shows none there, or the host is gone for good: berth volume break-lock ${found.name}`,
     )
   }
   return { do: 'put', record: { ...found, state: 'removing' } }
@@ -83,6 +90,11 @@ export function finishRemoving(found: VolumeRecord | undefined, parked: ParkedRe
   if (found?.state !== 'removing' || found.id !== parked.volume.id) return NOTHING
   if (found.options.path) return { do: 'delete' }
   return { do: 'park', parked: { ...parked, volume: found } }
+}
+
+/** Its folder is where it was. */
+export function giveUpRemoving(found: VolumeRecord | undefined, id: VolumeId): Change {
+  return found?.state === 'removing' && found.id === id ? ready(found) : NOTHING
 }
 
 /** @throws {Refusal} `volume-exists` where it is not parked any more */
