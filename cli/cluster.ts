@@ -29,7 +29,9 @@ use: a file system that is not mounted, or another one, is never mistaken for
 it. Nothing else is written, and a file that is there is not replaced.
 
 Be sure that it is the right file system that is mounted: on another one, found
-where the right one should be, this is the wrong remedy.
+where the right one should be, this is the wrong remedy. Where the store knows a
+file system already, one without an id is refused; if it is the same, and lost
+that file, --again writes it anew.
 
 Once, on one host:
   berth doctor
@@ -60,9 +62,10 @@ export function addCluster(program: Command, open: Open): void {
     .command('init')
     .summary('make a file system the one for volumes')
     .description('Gives the file system an id by which every host knows it.')
+    .option('--again', 'it is the one that the store knows, and lost its id')
     .option('--yes', 'do not ask')
     .addHelpText('after', INIT_HELP)
-    .action((options: Asking, command: Command) => init(open(command), options))
+    .action((options: InitOptions, command: Command) => init(open(command), options))
   cluster
     .command('adopt')
     .summary('after a store was set back: go on with the one that is there')
@@ -92,11 +95,14 @@ function rowsOf({ host, state, reason, cluster, store }: ClusterSelf): (string |
   ]
 }
 
-async function init(context: Context, { yes }: Asking): Promise<void> {
+type InitOptions = Asking & { readonly again?: true }
+
+async function init(context: Context, { again, yes }: InitOptions): Promise<void> {
   const { api, terminal, json } = context
   const before = await api.get('/v1/cluster', clusterView)
-  if (!yes) await terminal.confirm(initWarning(before), '"yes"', 'yes')
-  const answer = await api.post('/v1/cluster/init', clusterMade, {}, INIT_MS)
+  if (!yes) await terminal.confirm(initWarning(before, again), '"yes"', 'yes')
+  const order = again ? { again } : {}
+  const answer = await api.post('/v1/cluster/init', clusterMade, order, INIT_MS)
   if (json) return printJson(context, answer)
   const { id, made } = answer
   terminal.print(
@@ -119,14 +125,13 @@ async function adopt(context: Context, { yes }: Asking): Promise<void> {
   terminal.print('This host goes on with the store that is there.\n')
 }
 
-function initWarning(cluster: ClusterView): string {
-  const { id, storeId } = cluster
+function initWarning(cluster: ClusterView, again: true | undefined): string {
   const where = fileSystemOf(cluster)
   const what = where === undefined ? '' : ` (${where})`
-  if (storeId !== undefined && id === undefined) {
-    return `The store knows a file system already, with the id ${storeId}; ${cluster.root}${what} has none.
-Go on only if it is the same, and lost .berth/cluster.json: another one that is mounted here
-would be taken for it from now on.`
+  if (again) {
+    return `${cluster.root}${what} is to get the id ${cluster.storeId ?? ''} that the store knows.
+Go on only if it is that file system, and lost its .berth/cluster.json: another one that is
+mounted here would be taken for it from now on.`
   }
   return `.berth/cluster.json is to be written in ${cluster.root}${what}, with an id of its own:
 volumes of the cluster are to be on that file system, on every host.`
