@@ -42,8 +42,6 @@ export class Keeping {
   readonly #problems = new Map<VolumeId, string>()
   #running: Promise<void> | undefined
   #destroying: Promise<void> | undefined
-  /** The first of this time. */
-  #fault: Error | undefined
   #last: number
   #fenced = 0
 
@@ -75,19 +73,19 @@ export class Keeping {
   }
 
   async #tend(now: number): Promise<void> {
-    this.#fault = undefined
     const passed = now - this.#last
     this.#last = now
     try {
       await this.#enter(now)
       const { mirror, catalogue } = this.#parts
-      await mirror.refresh(async () => await catalogue.list())
+      const faults: Error[] = []
+      const unreadable = (why: string) => faults.push(new Error(why))
+      await mirror.refresh(async () => await catalogue.list(unreadable))
       if (mirror.isStale) return
-      await this.#settleAll()
-      await this.#tendParked(passed)
+      faults.push(...(await this.#settleAll()))
+      await this.#tendParked(await catalogue.listParked(unreadable), passed)
       await mirror.save()
-      const fault = this.#fault
-      if (fault) throw fault
+      for (const fault of faults) throw fault
     } catch (error) {
       if (isOutage(error)) this.#parts.mirror.isStale = true
       else if (!(error instanceof Refusal)) throw error
@@ -111,22 +109,25 @@ export class Keeping {
     this.#fenced = now
   }
 
-  async #settleAll(): Promise<void> {
+  /** What cannot be done for one volume does not keep the others waiting. @returns what went wrong */
+  async #settleAll(): Promise<Error[]> {
+    const faults: Error[] = []
     const { notes, mirror, holding, mounting } = this.#parts
     for (const name of notes.names()) {
-      await this.#alone(name, async () => {
+      await this.#alone(name, faults, async () => {
         await holding.settle(name)
         if (notes.get(name)?.state === 'lost' || !notes.get(name)) await mounting.detach(name)
       })
     }
     for (const record of mirror.all()) {
       if (!holding.isOfFormerBoot(record)) continue
-      await this.#alone(record.name, async () => await holding.forgetFormer(record.name))
+      const { name } = record
+      await this.#alone(name, faults, async () => await holding.forgetFormer(name))
     }
+    return faults
   }
 
-  async #tendParked(passed: number): Promise<void> {
-    const all = await this.#parts.catalogue.listParked()
+  async #tendParked(all: readonly ParkedRecord[], passed: number): Promise<void> {
     await this.#forget(new Set(all.map(({ removal }) => removal)))
     for (const parked of all) await this.#age(parked, passed)
     const isDue = (parked: ParkedRecord) =>
@@ -169,12 +170,11 @@ export class Keeping {
     }
   }
 
-  /** What cannot be done for one volume does not keep the others waiting. */
-  async #alone(name: VolumeName, job: () => Promise<void>): Promise<void> {
+  async #alone(name: VolumeName, faults: Error[], job: () => Promise<void>): Promise<void> {
     try {
       await this.#parts.queue.run(name, job)
     } catch (error) {
-      if (!isOutage(error) && !(error instanceof Refusal)) this.#fault ??= error as Error
+      if (!isOutage(error) && !(error instanceof Refusal)) faults.push(error as Error)
     }
   }
 }

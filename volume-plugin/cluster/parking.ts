@@ -106,8 +106,9 @@ export class Parking {
   }
 
   /** From here on nothing brings it back. */
-  async beginDestroying({ volume: { id, name } }: ParkedRecord): Promise<void> {
-    await this.#catalogue.changeParked(id, found => beginDestroying(found, name))
+  async beginDestroying(parked: ParkedRecord): Promise<void> {
+    const { id } = parked.volume
+    await this.#catalogue.changeParked(id, found => beginDestroying(found, parked))
   }
 
   /** @returns whether it is gone; else there is more to be done */

@@ -107,10 +107,18 @@ export function finishRestoring(found: VolumeRecord | undefined, { id }: VolumeR
   return found?.state === 'restoring' && found.id === id ? ready(found) : NOTHING
 }
 
-/** @throws {Refusal} `volume-exists` where it is not parked any more */
-export function beginDestroying(found: ParkedRecord | undefined, name: VolumeName): ParkedChange {
+/**
+ * @param seen as whoever wants it destroyed has seen it: brought back and removed again, it is kept anew
+ * @throws {Refusal} `volume-exists` where it is not parked any more
+ */
+export function beginDestroying(
+  found: ParkedRecord | undefined,
+  seen: Pick<ParkedRecord, 'volume' | 'removal'>,
+): ParkedChange {
   if (found?.state === 'destroying') return { do: 'nothing' }
-  return { do: 'put', parked: { ...requireParked(found, name), state: 'destroying' } }
+  const isIt = found?.removal === seen.removal
+  const parked = requireParked(isIt ? found : undefined, seen.volume.name)
+  return { do: 'put', parked: { ...parked, state: 'destroying' } }
 }
 
 function requireParked(found: ParkedRecord | undefined, name: VolumeName): ParkedRecord {

@@ -137,10 +137,12 @@ void t.test('a removed volume is brought back or destroyed, never both', t => {
   t.strictSame(beginRestoring(parked, NAME), { do: 'restore', record: restoring })
   t.strictSame(finishRestoring(restoring, restoring), { do: 'put', record })
   const destroying = { ...parked, state: 'destroying' } as const
-  t.strictSame(beginDestroying(parked, NAME), { do: 'put', parked: destroying })
-  t.strictSame(beginDestroying(destroying, NAME), { do: 'nothing' })
+  t.strictSame(beginDestroying(parked, parked), { do: 'put', parked: destroying })
+  t.strictSame(beginDestroying(destroying, parked), { do: 'nothing' })
+  const again = { ...parked, removal: 'd'.repeat(32) as RemovalId }
+  t.throws(() => beginDestroying(again, parked), { code: 'volume-exists' }, 'removed once more')
   t.throws(() => beginRestoring(destroying, NAME), { message: 'being destroyed' })
   t.throws(() => beginRestoring(undefined, NAME), { code: 'volume-exists' })
-  t.throws(() => beginDestroying(undefined, NAME), { code: 'volume-exists' })
+  t.throws(() => beginDestroying(undefined, parked), { code: 'volume-exists' })
   t.end()
 })
