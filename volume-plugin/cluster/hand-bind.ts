@@ -42,13 +42,14 @@ function isBound(walk: Walk, place: Place, folder: Folder, at: string): boolean 
   return there.root === join(walk.line.root, ...place) && isSame(folder, at)
 }
 
-/** A folder that was made anew has the same path. */
+/** A folder that was made anew has the same path; what is stale cannot even be looked at. */
 function isSame({ fd }: Folder, at: string): boolean {
-  const [a, b] = [
-    fstatSync(fd, { bigint: true }),
-    statSync(at, { bigint: true, throwIfNoEntry: false }),
-  ]
-  return a.dev === b?.dev && a.ino === b.ino
+  try {
+    const [wanted, there] = [fstatSync(fd, { bigint: true }), statSync(at, { bigint: true })]
+    return wanted.dev === there.dev && wanted.ino === there.ino
+  } catch {
+    return false
+  }
 }
 
 /** Lazily: containers keep what they have, and what hangs is not asked. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { readFile, readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readdir, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
@@ -7,7 +7,7 @@ import type { ClusterId } from '../../../../volume-plugin/cluster/cluster-files.
 import type { Job } from '../../../../volume-plugin/cluster/hand-words.ts'
 import { Hands } from '../../../../volume-plugin/cluster/hands.ts'
 import { AWAY, PLAIN, WEB, allRefused } from './refused.ts'
-import { FilesWorld, ID, canHaveFiles } from './world.ts'
+import { FilesWorld, ID, canHaveFiles, until } from './world.ts'
 
 if (!canHaveFiles(t)) process.exit()
 
@@ -100,6 +100,22 @@ await t.test(
     await t.rejects(stat(at), { code: 'ENOENT' })
   },
 )
+
+await t.test('a folder that another host made anew is mounted anew', async t => {
+  const world = await FilesWorld.open(t)
+  const files = await world.begun()
+  const folder = join(world.source, ...WEB)
+  await files.make(WEB, PLAIN)
+  await files.bind(WEB, world.at('web'))
+  await rename(folder, join(world.source, 'old'))
+  await mkdir(folder)
+  await writeFile(join(folder, 'new'), '')
+  await until(async () => {
+    await files.bind(WEB, world.at('web'))
+    return (await readdir(world.at('web'))).includes('new')
+  })
+  t.pass('as soon as this host knows')
+})
 
 await t.test('what takes long to destroy is gone on with', async t => {
   const world = await FilesWorld.open(t)

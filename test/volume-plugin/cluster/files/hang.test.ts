@@ -1,5 +1,8 @@
-import { readFile, readdir } from 'node:fs/promises'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { Hands } from '../../../../volume-plugin/cluster/hands.ts'
 import { AWAY, PLAIN, WEB, allRefused } from './refused.ts'
 import { FilesWorld, ID, canHaveFiles, until } from './world.ts'
 
@@ -60,6 +63,25 @@ await t.test('what hangs can be detached', async t => {
   await world.binds.detach(world.at('web'))
   t.notOk((await world.binds.mounted()).includes(world.at('web')))
   world.signal('SIGCONT')
+})
+
+await t.test('who was late does nothing more, nor do the tools that it runs', async t => {
+  const world = await FilesWorld.open(t)
+  const files = await world.begun()
+  const place = ['.berth', 'parked', '1']
+  const folder = join(world.source, ...place)
+  await files.make(place, PLAIN)
+  for (let at = 0; at < 5000; at++) await writeFile(join(folder, `file-${at}`), '')
+  const hands = new Hands({ root: world.root, mount: '', types: ['fuse'] })
+  const late = hands.run({ do: 'destroy', place, withinMs: 60_000 }, 4000)
+  late.catch(() => {})
+  await until(async () => (await readdir(folder)).length < 5000)
+  world.signal('SIGSTOP')
+  const left = (await readdir(folder)).length
+  await t.rejects(late, { name: 'HandLate' })
+  world.signal('SIGCONT')
+  await sleep(500)
+  t.ok((await readdir(folder)).length >= left - 10, `of ${left} files`)
 })
 
 /** Programs that this one started, and that live. */
