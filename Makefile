@@ -2,7 +2,7 @@
 
 .PHONY: up down plugins install-cli test check bench soak
 
-# Installs what is missing, and shows two containers with addresses from Berth.
+# Installs what is missing, and shows two containers with addresses from Berth and a volume that both have.
 # On a real LAN: make up PARENT=eth0 SUBNET=192.168.1.0/24 GATEWAY=192.168.1.1 [RANGE=192.168.1.192/26]
 export PARENT SUBNET GATEWAY RANGE
 up:

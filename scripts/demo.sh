@@ -11,7 +11,7 @@ PUBLIC_IMAGE=busybox:latest
 # labelled KIND NAME: true when it is ours, false when there is none, fails when it is somebody else's.
 labelled() {
   local labels path=.Labels
-  [ "$1" = network ] || path=.Config.Labels
+  [ "$1" != container ] || path=.Config.Labels
   labels=$(docker "$1" inspect --format "{{json $path}}" "$2" 2>/dev/null) || return 1
   case $labels in
     *"\"$LABEL\""*) ;;
@@ -51,7 +51,8 @@ ensure_containers() {
       say "docker run --network $NETWORK --name $name ..."
       HELP="The plugin's own words stand in the engine's log: $(engine_log)" \
         quietly "$name could not be started" docker run --detach --init --label $LABEL \
-        --network $NETWORK --name "$name" --hostname "$name" "$image" sleep infinity
+        --network $NETWORK --name "$name" --hostname "$name" $(has_cluster && echo "--volume $VOLUME:$VOLUME_PATH") \
+        "$image" sleep infinity
     fi
   done
 }

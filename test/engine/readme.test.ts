@@ -42,8 +42,11 @@ async function run(t: Test, engine: Engine, checkout: string, commands: string):
   const output = await inCheckout(engine, checkout, commands)
   if (commands.includes('make up')) {
     t.match(output, /Both are up, and reach each other/)
+    t.match(output, /^written by berth-demo-1$/m, 'both have a volume')
     t.match(await inCheckout(engine, checkout, 'make up'), /Both are up/, 'and again')
     await inCheckout(engine, checkout, 'make down')
+    t.notOk(existsSync(engine.host.path('var-lib/berth-demo')), 'and nothing is left')
+    t.notMatch(await engine.docker(['plugin', 'ls']), 'berth-cluster')
   }
   if (commands.includes('install-cli')) {
     t.match(output, /^STATE +serving$.*^NAME .* \(this host\)/ms)
