@@ -67,7 +67,9 @@ export class ClusterVolumes implements Volumes {
   /** Whatever the store says: it may not have been told yet, or have had it taken from this host. */
   async #refuseMounted(name: VolumeName): Promise<void> {
     const { holding, notes } = this.#parts
-    await holding.settle(name)
+    await holding.settle(name).catch(error => {
+      if (!(error instanceof Refusal)) throw error
+    })
     const note = notes.get(name)
     if (!note || !isMounted(note)) return
     throw new Refusal(

@@ -109,7 +109,9 @@ export class Holding {
     // Of what was taken from this host, an operator has said that nobody here uses it: it is counted anew.
     const isCounted = before && before.state !== 'lost' && before.volume === known?.id
     const ids = isCounted ? before.ids : {}
-    const [op, since] = [randomUUID(), new Date().toISOString()]
+    // One for all attempts: of which the store has one, nobody may know yet.
+    const op = before && before.state !== 'lost' ? before.op : randomUUID()
+    const since = new Date().toISOString()
     const volume = known?.id
     const taking = await notes.put(name, { volume, op, since, state: 'taking', ids })
     try {
