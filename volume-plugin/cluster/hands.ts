@@ -10,6 +10,8 @@ const PROGRAM = join(import.meta.dirname, 'hand.ts')
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 const MOST_HANDS = 4
 const MOST_WORDS = 2000
+/** For a turn: many containers may start at once, on a machine that has just booted. */
+const WAIT_MS = 12_000
 
 /** A job was not done by its deadline. Its hand was killed, but lives on for as long as the file system hangs. */
 export class HandLate extends Error {
@@ -23,14 +25,14 @@ export class HandLate extends Error {
   }
 }
 
-/** A job waited for its turn until its deadline. */
+/** A job waited for its turn for too long: whether the file system hangs, it does not tell. */
 export class HandsBusy extends Error {
   override readonly name = 'HandsBusy'
 }
 
 type Waiting = {
   readonly job: Job
-  readonly deadline: number
+  readonly withinMs: number
   readonly begin: () => void
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: Error) => void
@@ -47,6 +49,7 @@ export class Hands {
   }
 
   /**
+   * @param withinMs from when a hand has it
    * @throws {HandLate}
    * @throws {HandsBusy}
    */
@@ -54,10 +57,15 @@ export class Hands {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     const busy = setTimeout(() => {
       this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
-      reject(new HandsBusy(`${MOST_HANDS} jobs are done at a time, and too many wait`))
-    }, withinMs)
+      const seconds = WAIT_MS / 1000
+      reject(
+        new HandsBusy(
+          `${MOST_HANDS} are done at a time, and its turn did not come in ${seconds} s`,
+        ),
+      )
+    }, WAIT_MS)
     const begin = () => clearTimeout(busy)
-    const waiting = { job, deadline: performance.now() + withinMs, begin, resolve, reject }
+    const waiting = { job, withinMs, begin, resolve, reject }
     this.#waiting.push(waiting)
     this.#begin()
     return await promise
@@ -87,7 +95,7 @@ export class Hands {
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       next.begin()
       try {
-        next.resolve(await hand.ask(next.job, next.deadline - performance.now()))
+        next.resolve(await hand.ask(next.job, next.withinMs))
       } catch (error) {
         next.reject(error as Error)
         // Whoever was late tells the others; of one that broke they need another.
@@ -106,6 +114,8 @@ export class Hand {
   readonly #gone = Promise.withResolvers<void>()
   #asked: PromiseWithResolvers<Answer> | undefined
   #said = ''
+  /** Why it does nothing any more. */
+  #failed: Error | undefined
 
   constructor({ root, mount, types }: RootSettings) {
     const cache = process.env['NODE_COMPILE_CACHE']
@@ -129,6 +139,7 @@ export class Hand {
 
   /** @throws {HandLate} */
   async ask(job: Job, withinMs: number): Promise<Answer> {
+    if (this.#failed) throw this.#failed
     const asked = Promise.withResolvers<Answer>()
     this.#asked = asked
     this.#child.stdin?.write(`${JSON.stringify(job)}\n`)
@@ -172,6 +183,7 @@ export class Hand {
     this.#gone.resolve()
     const said = this.#said.trim()
     const message = `The program that asks the cluster file system ${how}${said && `: ${said}`}`
-    this.#asked?.reject(new Error(message, cause && { cause }))
+    this.#failed ??= new Error(message, cause && { cause })
+    this.#asked?.reject(this.#failed)
   }
 }

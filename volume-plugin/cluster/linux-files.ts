@@ -102,7 +102,7 @@ export class LinuxFiles implements ClusterFiles {
       if (error instanceof HandsBusy) {
         throw new Refusal(
           'cluster-away',
-          `${root} was not asked within ${withinMs / 1000} s: ${error.message}; try again`,
+          `Too much is asked of ${root} at once: ${error.message}; try again`,
         )
       }
       if (!(error instanceof HandLate)) throw error
