@@ -34,6 +34,7 @@ const volume = v.object({
     v.literal('restoring'),
   ),
   users: v.record(user),
+  removal: removalId.optional(() => undefined),
   broken: v.object({ host: v.string(), name: v.string(), at: time }).optional(() => undefined),
 })
 

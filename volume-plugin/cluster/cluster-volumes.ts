@@ -71,7 +71,8 @@ export class ClusterVolumes implements Volumes {
       if (!(error instanceof Refusal)) throw error
     })
     const note = notes.get(name)
-    if (!note || !isMounted(note)) return
+    // Of one that was taken from this host an operator has said that nobody here uses it.
+    if (!note || note.state === 'lost' || !isMounted(note)) return
     throw new Refusal(
       'volume-in-use',
       `The volume ${name} is mounted on this host since ${note.since}: stop the containers that use it; if docker ps --filter volume=${name} shows none: berth volume break-lock ${name}`,

@@ -18,7 +18,12 @@ export class Making {
   readonly #requireCluster: () => Promise<void>
 
   /** @param requireCluster throws a Refusal while nobody knows which file system is the right one */
-  constructor(catalogue: Catalogue, files: ClusterFiles, host: Host, requireCluster: () => Promise<void>) {
+  constructor(
+    catalogue: Catalogue,
+    files: ClusterFiles,
+    host: Host,
+    requireCluster: () => Promise<void>,
+  ) {
     this.#catalogue = catalogue
     this.#files = files
     this.#host = host
@@ -69,6 +74,7 @@ function newRecord(name: VolumeName, options: ClusterOptions, host: Host): Volum
     created: new Date().toISOString(),
     createdBy: host.name,
     state: 'making',
+    removal: undefined,
     users: {},
     broken: undefined,
   }

@@ -13,6 +13,7 @@ import {
   finishRemoving,
   finishRestoring,
   giveUpRemoving,
+  giveUpRestoring,
 } from './volume-changes.ts'
 import type { ParkedRecord, RemovalId, VolumeId, VolumeRecord } from './volume-record.ts'
 
@@ -46,31 +47,36 @@ export class Parking {
   async remove(name: VolumeName): Promise<void> {
     await this.#requireCluster()
     await this.#files.check()
-    const begun = await this.#catalogue.change(name, beginRemoving)
-    if (begun) await this.finishRemoving(begun)
+    const removal = randomRemoval()
+    const begun = await this.#catalogue.change(name, found => beginRemoving(found, removal))
+    if (begun) await this.#putAside(begun, removal)
   }
 
-  async finishRemoving(volume: VolumeRecord): Promise<void> {
+  async #putAside(volume: VolumeRecord, removal: RemovalId): Promise<void> {
     const parked = parkedPlace(volume.id)
     for (const [at, { place, as }] of (await this.#placesOf(volume)).entries()) {
       try {
         await this.#files.move(place, [...parked, as])
       } catch (error) {
-        if (at === 0 && !isAway(error)) await this.#keep(volume)
+        if (at === 0 && !isAway(error)) await this.#keep(volume, removal)
         throw error
       }
     }
-    const keepMs = volume.options.retainMs ?? this.#retainMs
-    const removal = randomBytes(16).toString('hex') as RemovalId
-    const since = new Date().toISOString()
-    const { name: by } = this.#host
-    const record = { volume, removal, state: 'parked', since, by, keepMs } as const
+    const record = this.#parkedRecord(volume, removal)
     await this.#catalogue.change(volume.name, found => finishRemoving(found, record))
   }
 
   /** Nothing of it was put aside: it is as it was. */
-  async #keep({ name, id }: VolumeRecord): Promise<void> {
-    await this.#catalogue.change(name, found => giveUpRemoving(found, id)).catch(() => undefined)
+  async #keep({ name }: VolumeRecord, removal: RemovalId): Promise<void> {
+    await this.#catalogue
+      .change(name, found => giveUpRemoving(found, removal))
+      .catch(() => undefined)
+  }
+
+  #parkedRecord(volume: VolumeRecord, removal: RemovalId): ParkedRecord {
+    const keepMs = volume.options.retainMs ?? this.#retainMs
+    const since = new Date().toISOString()
+    return { volume, removal, state: 'parked', since, by: this.#host.name, keepMs }
   }
 
   /** @throws {Refusal} `volume-exists` where another volume has the name by now, or it is being destroyed */
@@ -85,7 +91,7 @@ export class Parking {
   async finishRestoring(volume: VolumeRecord): Promise<void> {
     const parked = parkedPlace(volume.id)
     const { app } = volume.options
-    if (app === undefined) await this.#putBack([...parked, 'data'], volumePlace(volume))
+    if (app === undefined) await this.#putBack(volume, [...parked, 'data'])
     else {
       for (const host of await this.#files.folders(parked)) {
         await this.#files.move([...parked, host], logPlace(app, host, volume.name))
@@ -95,13 +101,16 @@ export class Parking {
   }
 
   /** Some file systems show only after a second what another host has renamed. */
-  async #putBack(from: Place, to: Place): Promise<void> {
+  async #putBack(volume: VolumeRecord, from: Place): Promise<void> {
+    const to = volumePlace(volume)
     if ((await this.#files.move(from, to)) === 'moved') return
     const there = await this.#files.folders(to.slice(0, -1))
     if (there.includes(to.at(-1) ?? '')) return
+    const parked = this.#parkedRecord(volume, randomRemoval())
+    await this.#catalogue.change(volume.name, found => giveUpRestoring(found, parked))
     throw new Refusal(
       'not-mounted',
-      `There is neither a folder ${pathOf(from)} nor ${pathOf(to)} on the cluster file system: try again in a few seconds; if that does not help, somebody has moved or destroyed it by hand`,
+      `The volume ${volume.name} stays removed: there is neither a folder ${pathOf(from)} nor ${pathOf(to)} on the cluster file system. Try again in a few seconds; if that does not help, somebody has moved or destroyed it by hand`,
     )
   }
 
@@ -130,6 +139,8 @@ export class Parking {
     return hosts.map(host => ({ place: logPlace(app, host, name), as: host }))
   }
 }
+
+const randomRemoval = (): RemovalId => randomBytes(16).toString('hex') as RemovalId
 
 /** What hung may have been done, or may still be. */
 const isAway = (error: unknown): boolean =>

@@ -88,10 +88,10 @@ const initOrder = v.object({ again: v.boolean().optional() })
 async function init(cluster: Served, { body }: AdminRequest): Promise<object> {
   const { files, catalogue, clusterId } = cluster
   const { again } = read(initOrder, body)
-  const known = (await catalogue.cluster()) ?? (clusterId || undefined)
+  const known = await catalogue.cluster()
   const there = await files.check()
   if (there === undefined && known !== undefined && again !== true) throw notThat(known)
-  const wanted = there ?? known ?? randomBytes(16).toString('hex')
+  const wanted = there ?? known ?? (clusterId || randomBytes(16).toString('hex'))
   const id = await files.init(wanted as ClusterId)
   const inStore = await catalogue.initCluster(id)
   if (inStore === id) return { id, made: there === undefined }

@@ -5,8 +5,8 @@ import type {
   Change,
   ParkedChange,
   ParkedRecord,
+  RemovalId,
   User,
-  VolumeId,
   VolumeRecord,
 } from './volume-record.ts'
 
@@ -66,9 +66,13 @@ export function leave(found: VolumeRecord | undefined, host: string, op: string)
   return { do: 'put', record: { ...found, users } }
 }
 
-/** @throws {Refusal} `volume-in-use` with the hosts that have it mounted */
-export function beginRemoving(found: VolumeRecord | undefined): Change {
-  if (!found || found.state === 'removing') return NOTHING
+/**
+ * Whoever removed it before does so no more.
+ *
+ * @throws {Refusal} `volume-in-use` with the hosts that have it mounted
+ */
+export function beginRemoving(found: VolumeRecord | undefined, removal: RemovalId): Change {
+  if (!found) return NOTHING
   if (found.state === 'making') return { do: 'delete' }
   if (found.state === 'restoring') throw underWay(found)
   const users = Object.values(found.users)
@@ -79,7 +83,7 @@ export function beginRemoving(found: VolumeRecord | undefined): Change {
       `The volume ${found.name} is mounted on ${hosts}: stop the containers there that use it; if docker ps --filter volume=${found.name} shows none there, or the host is gone for good: berth volume break-lock ${found.name}`,
     )
   }
-  return { do: 'put', record: { ...found, state: 'removing' } }
+  return { do: 'put', record: { ...found, state: 'removing', removal } }
 }
 
 /**
@@ -87,14 +91,15 @@ export function beginRemoving(found: VolumeRecord | undefined): Change {
  * it was.
  */
 export function finishRemoving(found: VolumeRecord | undefined, parked: ParkedRecord): Change {
-  if (found?.state !== 'removing' || found.id !== parked.volume.id) return NOTHING
+  if (!found || found.id !== parked.volume.id) return NOTHING
+  if (found.state !== 'removing' || found.removal !== parked.removal) throw overtaken(found)
   if (found.options.path) return { do: 'delete' }
   return { do: 'park', parked: { ...parked, volume: found } }
 }
 
 /** Its folder is where it was. */
-export function giveUpRemoving(found: VolumeRecord | undefined, id: VolumeId): Change {
-  return found?.state === 'removing' && found.id === id ? ready(found) : NOTHING
+export function giveUpRemoving(found: VolumeRecord | undefined, removal: RemovalId): Change {
+  return found?.state === 'removing' && found.removal === removal ? ready(found) : NOTHING
 }
 
 /** @throws {Refusal} `volume-exists` where it is not parked any more */
@@ -105,6 +110,12 @@ export function beginRestoring(found: ParkedRecord | undefined, name: VolumeName
 
 export function finishRestoring(found: VolumeRecord | undefined, { id }: VolumeRecord): Change {
   return found?.state === 'restoring' && found.id === id ? ready(found) : NOTHING
+}
+
+/** Its folder is not there to be put back. */
+export function giveUpRestoring(found: VolumeRecord | undefined, parked: ParkedRecord): Change {
+  const isIt = found?.state === 'restoring' && found.id === parked.volume.id
+  return isIt ? { do: 'park', parked } : NOTHING
 }
 
 /**
@@ -136,8 +147,11 @@ export function requireReady(found: VolumeRecord | undefined, name: VolumeName):
 
 const ready = (found: VolumeRecord): Change => ({
   do: 'put',
-  record: { ...found, state: 'ready' },
+  record: { ...found, state: 'ready', removal: undefined },
 })
+
+const overtaken = ({ name }: VolumeRecord): Refusal =>
+  new Refusal('not-ready', `Somebody else removes or restores the volume ${name}: try again`)
 
 const gone = (name: string): Refusal =>
   new Refusal('unknown-volume', `There is no volume ${name}: it may have been removed on a host`)

@@ -22,6 +22,8 @@ export type VolumeRecord = {
    * - `restoring`: it was removed, and its folder is being put back; whoever comes by goes on.
    */
   readonly state: 'making' | 'ready' | 'removing' | 'restoring'
+  /** Of whoever removes it now; one who goes on with it has another. */
+  readonly removal: RemovalId | undefined
   /** The hosts that have it mounted, by their ids; of an exclusive volume one at most. */
   readonly users: Readonly<Record<string, User>>
   /** The last time that an operator took it from a host. */
@@ -45,6 +47,7 @@ export type Broken = { readonly host: string; readonly name: string; readonly at
 /** A removed volume, at a key of its own, by its id: its name may be given to another. */
 export type ParkedRecord = {
   readonly volume: VolumeRecord
+  /** The one that put it here. */
   readonly removal: RemovalId
   readonly state: 'parked' | 'destroying'
   /** RFC 3339, for people. */

@@ -185,6 +185,7 @@ export function someVolume(name: string, changed: Partial<VolumeRecord> = {}): V
     created: '2026-11-21T15:00:00.000Z',
     createdBy: 'rack a',
     state: 'ready',
+    removal: undefined,
     users: {},
     broken: undefined,
     ...changed,

@@ -15,6 +15,7 @@ const record = (name: typeof DB, id: string): VolumeRecord => ({
   created: '2026-11-21T10:00:00.000Z',
   createdBy: 'alpha',
   state: 'ready',
+  removal: undefined,
   users: {},
   broken: undefined,
 })

@@ -9,6 +9,8 @@ import {
   finishRemoving,
   finishRestoring,
   giveUpMaking,
+  giveUpRemoving,
+  giveUpRestoring,
   join,
   leave,
 } from '../../../volume-plugin/cluster/volume-changes.ts'
@@ -31,9 +33,12 @@ const record: VolumeRecord = {
   created: '2026-11-21T10:00:00.000Z',
   createdBy: 'alpha',
   state: 'ready',
+  removal: undefined,
   users: {},
   broken: undefined,
 }
+const [MINE, OTHER] = ['c'.repeat(32) as RemovalId, 'e'.repeat(32) as RemovalId]
+const removing = { ...record, state: 'removing', removal: MINE } as const
 const making = { ...record, state: 'making' } as const
 const user = (name: string, op = `op of ${name}`): User => ({
   name,
@@ -45,7 +50,7 @@ const user = (name: string, op = `op of ${name}`): User => ({
 const onAlpha = { ...record, users: { alpha: user('alpha') } }
 const parked: ParkedRecord = {
   volume: record,
-  removal: 'c'.repeat(32) as RemovalId,
+  removal: MINE,
   state: 'parked',
   since: '2026-11-21T12:00:00.000Z',
   by: 'alpha',
@@ -116,19 +121,26 @@ void t.test('a host leaves only what it took itself', t => {
 })
 
 void t.test('a volume that a host has mounted is not removed', t => {
-  t.throws(() => beginRemoving(onAlpha), { code: 'volume-in-use', message: 'alpha since' })
-  const removing = { ...record, state: 'removing' } as const
-  t.strictSame(beginRemoving(record), { do: 'put', record: removing })
-  t.strictSame(beginRemoving(removing), { do: 'nothing' }, 'what was begun is gone on with')
-  t.strictSame(beginRemoving(making), { do: 'delete' }, 'nobody was told of it')
-  t.strictSame(beginRemoving(undefined), { do: 'nothing' })
+  t.throws(() => beginRemoving(onAlpha, MINE), { code: 'volume-in-use', message: 'alpha since' })
+  t.strictSame(beginRemoving(record, MINE), { do: 'put', record: removing })
+  t.strictSame(beginRemoving(making, MINE), { do: 'delete' }, 'nobody was told of it')
+  t.strictSame(beginRemoving(undefined, MINE), { do: 'nothing' })
+  t.end()
+})
+
+void t.test('of those who remove a volume at once the last has it', t => {
+  const taken = { ...removing, removal: OTHER }
+  t.strictSame(beginRemoving(removing, OTHER), { do: 'put', record: taken })
   t.strictSame(finishRemoving(removing, parked), {
     do: 'park',
     parked: { ...parked, volume: removing },
   })
+  t.throws(() => finishRemoving(taken, parked), { code: 'not-ready' })
+  t.strictSame(finishRemoving(undefined, parked), { do: 'nothing' }, 'the other one was faster')
+  t.strictSame(giveUpRemoving(removing, MINE), { do: 'put', record })
+  t.strictSame(giveUpRemoving(taken, MINE), { do: 'nothing' })
   const named = { ...removing, options: readClusterOptions({ path: 'projects/web' }) }
   t.strictSame(finishRemoving(named, parked), { do: 'delete' }, 'whose folder stays where it is')
-  t.strictSame(finishRemoving(record, parked), { do: 'nothing' }, 'it was brought back meanwhile')
   t.end()
 })
 
@@ -136,6 +148,8 @@ void t.test('a removed volume is brought back or destroyed, never both', t => {
   const restoring = { ...record, state: 'restoring' } as const
   t.strictSame(beginRestoring(parked, NAME), { do: 'restore', record: restoring })
   t.strictSame(finishRestoring(restoring, restoring), { do: 'put', record })
+  t.strictSame(giveUpRestoring(restoring, parked), { do: 'park', parked }, 'it has no folder')
+  t.strictSame(giveUpRestoring(record, parked), { do: 'nothing' })
   const destroying = { ...parked, state: 'destroying' } as const
   t.strictSame(beginDestroying(parked, parked), { do: 'put', parked: destroying })
   t.strictSame(beginDestroying(destroying, parked), { do: 'nothing' })
