@@ -7,6 +7,7 @@ import type { VolumeName } from '../volume-name.ts'
 import type { ClusterId } from './cluster-files.ts'
 import { CLUSTER, PARKED, parkedKey, volumeHostKey, volumeKey, VOLUMES } from './cluster-keys.ts'
 import { readCluster, readHost, readParked, readVolume, write } from './cluster-records.ts'
+import { Decoded } from './decoded.ts'
 import { FencedCommits } from './fenced-commits.ts'
 import type { Plan, Read } from './fenced-commits.ts'
 import { claimPlace } from './places.ts'
@@ -31,6 +32,8 @@ export class Catalogue {
   readonly #store: Store
   readonly #registration: Registration
   readonly #commits: FencedCommits
+  readonly #volumes = new Decoded(entry => readVolume(entry))
+  readonly #removed = new Decoded(entry => readParked(entry))
 
   constructor(store: Store, registration: Registration) {
     this.#store = store
@@ -217,18 +220,6 @@ export class Catalogue {
         }
       }
     }
-  }
-
-  async #listed<T>(prefix: string, decode: (entry: Entry) => T, told: Told): Promise<T[]> {
-    const found: T[] = []
-    for await (const entry of entriesBelow(this.#store, prefix)) {
-      try {
-        found.push(decode(entry))
-      } catch (error) {
-        told((error as Error).message)
-      }
-    }
-    return found
   }
 
   /** @throws {StoreUnavailable} where it may be of another store than this host registered with */

@@ -137,7 +137,8 @@ export class Holding {
   /** Nothing was taken. */
   async #putBack(name: VolumeName, before: MountNote | undefined, why: unknown): Promise<void> {
     const { notes } = this.#parts
-    if (!before) return await notes.remove(name)
+    const isRefused = before?.state === 'taking' && !isMounted(before) && isLoss(why)
+    if (!before || isRefused) return await notes.remove(name)
     await notes.put(name, before)
     if (isHeld(before) && isLoss(why)) await this.#lose(name, before, why.message)
   }

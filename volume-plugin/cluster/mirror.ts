@@ -82,4 +82,4 @@ export class Mirror {
 }
 
 const isSame = (a: VolumeRecord, b: VolumeRecord | undefined): boolean =>
-  JSON.stringify(a) === JSON.stringify(b)
+  a === b || JSON.stringify(a) === JSON.stringify(b)
