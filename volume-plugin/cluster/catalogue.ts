@@ -53,12 +53,12 @@ export class Catalogue {
    * @throws {StoreUnavailable}
    */
   async list(told: Told = () => {}): Promise<readonly VolumeRecord[]> {
-    return await this.#trusted(() => this.#listed(VOLUMES, entry => readVolume(entry), told))
+    return await this.#trusted(() => this.#volumes.all(entriesBelow(this.#store, VOLUMES), told))
   }
 
   /** As `list`. @throws {StoreUnavailable} */
   async listParked(told: Told = () => {}): Promise<readonly ParkedRecord[]> {
-    return await this.#trusted(() => this.#listed(PARKED, entry => readParked(entry), told))
+    return await this.#trusted(() => this.#removed.all(entriesBelow(this.#store, PARKED), told))
   }
 
   /**
