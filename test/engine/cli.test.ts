@@ -78,6 +78,18 @@ await onOldestAndNewest(async (t, suite) => {
     t.match(await berth(['volume', 'ls']), /^db .*ready/m)
   })
 
+  await t.test('it examines the host, and not the container that it runs in', async t => {
+    const source = engine.host.path('srv')
+    const root = join(source, 'data')
+    mkdirSync(root, { recursive: true })
+    await engine.host.run(['mount', '-t', 'tmpfs', 'berthfs', root])
+    const where = ['--root', root, '--source', source, '--fstype', 'tmpfs']
+    const command = ['bash', '-c', '"$@" || echo "exit $?"', 'bash', wrapper, 'doctor', ...where]
+    t.match(await onHost(engine, command), new RegExp(`${root} is mounted +ok +tmpfs from berthfs`))
+    await engine.host.run(['umount', root])
+    t.match(await onHost(engine, command), new RegExp(`${root} is mounted +wrong[^]*exit 1`))
+  })
+
   await t.test('it finds the state wherever the plugin keeps it', async t => {
     await engine.docker(['rm', '--force', 'web'])
     await engine.docker(['network', 'rm', 'lan'])
