@@ -8,13 +8,29 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const MAIN = fileURLToPath(new URL('../../ipam-plugin/main.ts', import.meta.url))
 const PRELOAD = new URL('preload.ts', import.meta.url).href
 const READY_WITHIN_MS = 30_000
 
 /** Nothing listens: what was asked was surely not heard. */
 export class NotDelivered extends Error {
   override readonly name = 'NotDelivered'
+}
+
+/** Which plugin an instance is of. */
+export type Program = {
+  readonly main: string
+  /** What its methods are called by. */
+  readonly driver: string
+  /** Its folder in the state directory. */
+  readonly part: string
+  /** Runs it through another command, such as one that enters a namespace. */
+  readonly through?: readonly string[]
+}
+
+const IPAM: Program = {
+  main: fileURLToPath(new URL('../../ipam-plugin/main.ts', import.meta.url)),
+  driver: 'IpamDriver',
+  part: 'ipam',
 }
 
 export type Answer = { readonly status: number; readonly body: Readonly<Record<string, unknown>> }
@@ -30,6 +46,7 @@ export class Instance {
   readonly #folder: string
   readonly #settings: Readonly<Record<string, string>>
   readonly #preloads: readonly string[]
+  readonly #program: Program
   readonly #agent = new Agent({ keepAlive: true })
   #child: ChildProcess | undefined
   #boot = 0
@@ -43,11 +60,13 @@ export class Instance {
     folder: string,
     settings: Readonly<Record<string, string>>,
     preloads: readonly string[] = [],
+    program = IPAM,
   ) {
     this.name = name
     this.#folder = folder
     this.#settings = settings
     this.#preloads = preloads
+    this.#program = program
   }
 
   get running(): boolean {
@@ -62,7 +81,9 @@ export class Instance {
     this.#writeClock(0, 'wx')
     const log = openSync(join(this.#folder, 'log'), 'a')
     const preloads = [PRELOAD, ...this.#preloads].flatMap(module => ['--import', module])
-    const child = spawn(process.execPath, [...preloads, MAIN], {
+    const { main, through = [] } = this.#program
+    const [command, ...wrapped] = [...through, process.execPath]
+    const child = spawn(command, [...wrapped, ...preloads, main], {
       env: {
         PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
         LC_ALL: 'C',
@@ -133,11 +154,17 @@ export class Instance {
 
   /** Calls a method as the engine does; an empty `text` is its retry that lost its body. */
   async call(method: string, text: string, signal: AbortSignal): Promise<Answer> {
-    return await this.#send(this.#socket, 'POST', `/IpamDriver.${method}`, text, signal)
+    return await this.#send(
+      this.#socket,
+      'POST',
+      `/${this.#program.driver}.${method}`,
+      text,
+      signal,
+    )
   }
 
   async admin(method: 'GET' | 'POST', path: string, body?: object): Promise<Answer> {
-    const socket = join(this.#folder, 'berth', 'ipam', 'admin.sock')
+    const socket = join(this.#folder, 'berth', this.#program.part, 'admin.sock')
     const text = body === undefined ? '' : JSON.stringify(body)
     return await this.#send(socket, method, path, text, AbortSignal.timeout(READY_WITHIN_MS))
   }

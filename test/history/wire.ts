@@ -41,9 +41,10 @@ export class Wire {
     for (const proxy of this.#proxies) proxy.delay({ requestMs: ms, answerMs: ms })
   }
 
-  /** Requests to all members but one arrive, and their answers do not, before all is well again. */
+  /** Requests to all members but one, or to the only one, arrive, and their answers do not, before all is well again. */
   async answerLate(): Promise<void> {
-    await Promise.all(this.#proxies.slice(0, -1).map(async proxy => await proxy.holdAnswers()))
+    const some = this.#proxies.slice(0, Math.max(1, this.#proxies.length - 1))
+    await Promise.all(some.map(async proxy => await proxy.holdAnswers()))
   }
 
   /** What is asked until `land` arrives long after everybody has given it up; what is asked then arrives before it. */

@@ -96,8 +96,13 @@ export class Mounting {
     const place = this.placeOf(record)
     // Nobody knows whether the volume is still there: what is made for one that is not would be in its way.
     const isTold = notes.get(record.name)?.state !== 'untold'
-    if (record.options.app !== undefined && isTold) await this.#makeLogs(place, record)
-    await files.bind(place, this.#at(record.name))
+    const isForLogs = record.options.app !== undefined
+    if (isForLogs && isTold) await this.#makeLogs(place, record)
+    try {
+      await files.bind(place, this.#at(record.name))
+    } catch (error) {
+      throw isForLogs && !isTold ? notMadeYet(error) : error
+    }
     this.#bound.add(record.name)
   }
 
@@ -120,6 +125,13 @@ export class Mounting {
   #at(name: VolumeName): string {
     return join(this.#parts.mountRoot, name)
   }
+}
+
+function notMadeYet(error: unknown): unknown {
+  if (!(error instanceof Refusal) || error.code !== 'not-mounted') return error
+  const why =
+    'Where this host has no folder for its logs yet, none is made while etcd does not answer'
+  return new Refusal(error.code, `${why}. ${error.message}`)
 }
 
 const gone = (): Refusal =>

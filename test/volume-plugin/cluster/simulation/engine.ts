@@ -75,7 +75,8 @@ export class Engine {
         this.#world.fault(`${name} on ${this.name}: ${id} is not noted`)
       else {
         const { volume, op } = note
-        truth.begin({ host: this.name, name, id, volume, op, folder })
+        const isTold = note.state !== 'untold'
+        truth.begin({ host: this.name, name, id, volume, op, folder, isTold })
       }
     }
     return outcome
@@ -102,7 +103,7 @@ export class Engine {
       this.#world.fault(
         `${name} is there, and ${this.name} was told that it is not: ${outcome.why}`,
       )
-    if (outcome.is === 'answered') this.#told(name, mark)
+    if (outcome.is === 'answered') this.#seen.set(name, mark)
     return outcome
   }
 

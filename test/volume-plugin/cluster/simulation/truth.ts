@@ -22,8 +22,7 @@ export class Truth {
   /** The folder of each volume; of volumes for logs, one for each host. */
   readonly #folders = new Map<string, Folder>()
   readonly #written = new Map<Folder, Set<string>>()
-  /** Takings that the store has had, "volume op", and those of them that an operator ended. */
-  readonly #told = new Set<string>()
+  /** Takings that an operator ended. */
   readonly #broken = new Set<string>()
   #marks = 0
 
@@ -60,11 +59,10 @@ export class Truth {
     return id.replace(/^id-/, '')
   }
 
-  /** Somebody has the volume from now on. */
-  begin(found: Omit<Container, 'isTold' | 'isForfeited'>): Container {
-    const { host, name, volume, op } = found
-    const isTold = this.#told.has(`${volume} ${op}`)
-    const container = { ...found, isTold, isForfeited: this.#broken.has(op) }
+  /** Somebody has the volume from now on. @param isTold as the plugin noted it */
+  begin(found: Omit<Container, 'isForfeited'>): Container {
+    const { host, name, volume, op, isTold } = found
+    const container = { ...found, isForfeited: this.#broken.has(op) }
     const what = `${name} on ${host} (${found.id})`
     const record = this.record(name)
     if (isTold && !container.isForfeited) {
@@ -96,9 +94,9 @@ export class Truth {
   onChange(key: string, before: Entry | undefined, after: Entry | undefined): void {
     if (!key.startsWith(VOLUMES)) return
     const [was, is] = [readVolume(before), readVolume(after)]
-    for (const { op } of Object.values(is?.users ?? {})) this.#told.add(`${is?.id} ${op}`)
-    for (const one of this.containers)
-      if (this.#told.has(`${one.volume} ${one.op}`)) one.isTold = true
+    for (const one of this.containers) {
+      if (is?.id === one.volume && is?.users[`id-${one.host}`]?.op === one.op) one.isTold = true
+    }
     if (was) this.#onLeft(was, is)
     if (!is) return
     const users = Object.keys(is.users).map(id => this.hostOf(id))
