@@ -12,6 +12,8 @@ export type Row = Ratios & { readonly name: string; readonly inFlight: number }
 
 /** The noise of the method: a second floor against the first. */
 export const FLOOR = 'floor against itself'
+/** What the promises cost, whoever keeps them. */
+export const PROTOCOL = 'floor with the steps of the protocol'
 
 type Side = (inFlight: number) => Promise<Sample>
 
@@ -25,12 +27,15 @@ const MOST = 16
 
 /** Allocations in pools of every size, and the floor itself, against a floor in the same moments. */
 export async function measureAllocation(
-  servers: { readonly floor: Server; readonly other: Server; readonly plugin: Server },
+  servers: Readonly<Record<'floor' | 'other' | 'protocol' | 'plugin', Server>>,
   inFlight: readonly number[],
   ledger: Ledger,
 ): Promise<Row[]> {
   const floor = floorSide(await servers.floor.connections(MOST))
-  const subjects: [string, Side][] = [[FLOOR, floorSide(await servers.other.connections(MOST))]]
+  const subjects: [string, Side][] = [
+    [FLOOR, floorSide(await servers.other.connections(MOST))],
+    [PROTOCOL, floorSide(await servers.protocol.connections(MOST))],
+  ]
   const connections = await servers.plugin.connections(MOST)
   for (const subnet of POOLS) subjects.push([subnet, await poolSide(connections, subnet, ledger)])
   const rows: Row[] = []

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { parseSubnet } from '../ipam-plugin/addresses.ts'
 import { Etcd } from '../test/etcd/etcd.ts'
-import { measureAllocation } from './allocation.ts'
+import { measureAllocation, PROTOCOL } from './allocation.ts'
 import type { Connection } from './connection.ts'
 import { audit, fill, putAll } from './etcd-contents.ts'
 import { Fleet, measureFleet } from './fleet.ts'
@@ -46,8 +46,9 @@ export async function measureEtcd(folder: string, print: (text: string) => void)
 async function measureOne(folder: string, url: string, ledger: Ledger) {
   await using floor = await startFloor(folder, 'floor', url)
   await using other = await startFloor(folder, 'other', url)
+  await using protocol = await startFloor(folder, 'protocol', url, '1')
   await using plugin = await startInstance(folder, 'alone', url)
-  return await measureAllocation({ floor, other, plugin }, [1], ledger)
+  return await measureAllocation({ floor, other, protocol, plugin }, [1], ledger)
 }
 
 async function measureMany(
@@ -57,11 +58,15 @@ async function measureMany(
   [spread, full]: readonly [Ledger, Ledger],
 ): Promise<FleetRow[]> {
   await using floor = await Fleet.start(MANY, i => startFloor(folder, `floor-${i}`, url))
+  await using protocol = await Fleet.start(MANY, i => startFloor(folder, `steps-${i}`, url, '1'))
   await using berth = await Fleet.start(MANY, i => startInstance(folder, `berth-${i}`, url))
   const all = await berth.connections(MANY)
   const rows: FleetRow[] = []
   const pool = await makePoolOnAll(all, SUBNET)
   for (const instances of FLEETS) {
+    const below = await protocol.connections(instances)
+    const steps = { name: PROTOCOL, connections: below, pool, ledger: new Ledger() }
+    rows.push(await measureFleet(steps, floor, etcd))
     const connections = all.slice(0, instances)
     const subject = { name: 'berth', connections, pool, ledger: spread, wanted: WANTED_SPREAD }
     rows.push(await measureFleet(subject, floor, etcd))
@@ -127,8 +132,14 @@ async function withEtcd(use: (url: string, etcd: Etcd) => Promise<void>): Promis
   }
 }
 
-async function startFloor(folder: string, name: string, url: string): Promise<Server> {
-  return await startAsShipped('bench/etcd-floor.ts', join(folder, name), settings(url, name))
+async function startFloor(
+  folder: string,
+  name: string,
+  url: string,
+  protocol = '',
+): Promise<Server> {
+  const own = { ...settings(url, name), FLOOR_PROTOCOL: protocol }
+  return await startAsShipped('bench/etcd-floor.ts', join(folder, name), own)
 }
 
 async function startAncestor(folder: string, name: string, url: string): Promise<Server> {

@@ -20,9 +20,12 @@ export async function measureLevel(folder: string, print: (text: string) => void
   print(memoryTable(await measureMemory(join(folder, 'memory'), cache)))
   await using floor = await startAsShipped('bench/floor.ts', join(folder, 'floor'))
   await using other = await startAsShipped('bench/floor.ts', join(folder, 'other'))
+  await using protocol = await startAsShipped('bench/floor.ts', join(folder, 'protocol'), {
+    FLOOR_PROTOCOL: '1',
+  })
   await using plugin = await startPlugin(join(folder, 'plugin'), cache)
   const ledger = new Ledger()
-  const rows = await measureAllocation({ floor, other, plugin }, [1, 16], ledger)
+  const rows = await measureAllocation({ floor, other, protocol, plugin }, [1, 16], ledger)
   print(allocationTable('allocation on LevelDB', rows, WANTED_RATIO))
   print(ledgerLine([ledger]))
   return ledger.faults.length

@@ -1,4 +1,4 @@
-import { FLOOR } from './allocation.ts'
+import { FLOOR, PROTOCOL } from './allocation.ts'
 import type { Row } from './allocation.ts'
 import type { FleetRow } from './fleet.ts'
 import type { Ledger } from './ledger.ts'
@@ -17,7 +17,7 @@ export function allocationTable(title: string, rows: readonly Row[], wanted: num
       times(p50),
       times(p99),
       times(throughput),
-      name === FLOOR ? '' : verdict(p50, wanted, times),
+      name === FLOOR || name === PROTOCOL ? '' : verdict(p50, wanted, times),
     ]),
   ])
 }

@@ -12,7 +12,7 @@ await t.test('every tool that the volume plugin runs is in its image', t => {
   ])
   const tools = new Set(calls.map(([, tool]) => tool ?? ''))
   t.ok(tools.has('mkfs.xfs') && tools.has('mount'), 'the tools are found')
-  const [, copied = ''] = /copy-programs \/rootfs-disks ([^]*?\n)\n/.exec(read('Dockerfile')) ?? []
+  const [, copied = ''] = /copy-programs \/rootfs-tools ([^]*?\n)\n/.exec(read('Dockerfile')) ?? []
   for (const tool of tools) t.match(copied, new RegExp(`/usr/s?bin/${tool}\\s`), tool)
   t.end()
 })

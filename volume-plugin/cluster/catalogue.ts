@@ -114,7 +114,7 @@ export class Catalogue {
       if (!found) throw new Refusal('unknown-volume', `There is no volume ${name}`)
       const { [hostId]: user, ...users } = found.users
       if (!user) {
-        const why = `Host ${broken.name} does not have the volume ${name} mounted; see berth volume show ${name}`
+        const why = `Host ${broken.name} does not have the volume ${name} mounted; see berth volume inspect ${name}`
         throw new Refusal('unknown-host', why)
       }
       const hostEntry = await read(volumeHostKey(hostId))
