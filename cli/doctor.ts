@@ -5,6 +5,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 import { CLUSTER_TYPES, readClusterTypes } from '../shared/cluster-types.ts'
 import { parseShownMounts } from '../shared/mountinfo.ts'
+import { absolutePath } from '../shared/settings.ts'
 import { clusterView } from './cluster-answers.ts'
 import { printJson } from './context.ts'
 import type { Context, Open } from './context.ts'
@@ -189,10 +190,11 @@ async function askPlugin({ api }: Context) {
 }
 
 function parsePath(text: string): string {
-  const path = text.replace(/(?<=.)\/+$/, '')
-  const isPlain = path.startsWith('/') && !/\/\/|\/\.{1,2}(?:\/|$)/.test(path)
-  if (!isPlain) throw new InvalidArgumentError('A path such as /mnt/data is needed.')
-  return path
+  try {
+    return absolutePath(text)
+  } catch {
+    throw new InvalidArgumentError('A path such as /mnt/data is needed.')
+  }
 }
 
 function parseTypes(text: string): readonly string[] {

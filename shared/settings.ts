@@ -54,8 +54,10 @@ export function oneOf<W extends string>(words: readonly W[]): (text: string) => 
   }
 }
 
-/** @throws {Error} for a path that is not absolute */
+/** Without slashes at its end. @throws {Error} for a path that is not absolute, or has `.`, `..` or `//` in it */
 export function absolutePath(text: string): string {
-  if (!text.startsWith('/')) throw new Error('Must be an absolute path')
-  return text
+  const path = text.replace(/(?<=.)\/+$/, '')
+  const isPlain = path.startsWith('/') && !/\/\/|\/\.{1,2}(?:\/|$)/.test(path)
+  if (!isPlain) throw new Error('Must be an absolute path, without ".", ".." and empty names')
+  return path
 }

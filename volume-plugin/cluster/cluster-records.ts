@@ -33,6 +33,7 @@ const volume = v.object({
     v.literal('removing'),
     v.literal('restoring'),
   ),
+  restored: count,
   users: v.record(user),
   removal: removalId.optional(() => undefined),
   broken: v.object({ host: v.string(), name: v.string(), at: time }).optional(() => undefined),
@@ -73,8 +74,9 @@ const mountNote = v.object({
   ),
   ids: v.record(count),
 })
-/** With the boot that it is of. */
+/** With the boot that it is of: of another one nothing else is read. */
 const bootMountNote = v.object({ boot: v.string(), note: mountNote })
+const bootOfNote = v.object({ boot: v.string(), note: v.unknown() })
 
 const hostNotes = v.object({
   history: v.string(),
@@ -94,6 +96,7 @@ export const readCluster = reader<ClusterRecord>(cluster)
 export const readMountNote = reader<{ readonly boot: string; readonly note: MountNote }>(
   bootMountNote,
 )
+export const readBootOf = reader<{ readonly boot: string }>(bootOfNote)
 export const readKept = reader<number>(count)
 export const readHostNotes = reader<HostNotes>(hostNotes)
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../shared/refusal.ts'
 import { OutcomeUnknown, StoreUnavailable, isOutage } from '../../shared/store.ts'
 import type { Condition, Entry, Store, Transaction, Write } from '../../shared/store.ts'
+import { Barred } from './registration.ts'
 import type { Registration } from './registration.ts'
 
 /** What cannot work says why within 2 s, and a commit may take one of them: after this none is sent again. */
@@ -84,10 +85,20 @@ export class FencedCommits {
     }
     attempts.lose(require, outcome.current)
     const isFenced = outcome.current.get(fence.key)?.revision !== revisionOf(fence)
-    if (isFenced) {
-      await this.#registration.refresh(outcome.current).catch(error => attempts.fail(error))
-    }
+    if (isFenced) await this.#reenter(outcome.current).catch(error => attempts.fail(error))
     return undefined
+  }
+
+  /** A volume was taken from this host, perhaps: what it sends next is decided by what the store has now. */
+  async #reenter(current: ReadonlyMap<string, Entry>): Promise<void> {
+    if ((await this.#registration.refresh(current)) !== 'raised') return
+    try {
+      await this.#registration.register()
+    } catch (error) {
+      throw error instanceof Barred
+        ? new Refusal('not-ready', error.message, { cause: error })
+        : error
+    }
   }
 
   async #settledFence(): Promise<Condition> {

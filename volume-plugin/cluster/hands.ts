@@ -89,8 +89,23 @@ export class Hands {
     if (this.#waiting.length > 0 && this.#hands.size < MOST_HANDS) void this.#work()
   }
 
+  /** Where there is no memory for one, and none is at work, who waits is told. */
+  #newHand(): Hand | undefined {
+    try {
+      return new Hand(this.#settings)
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause)
+      const refused = new Error(
+        `The program that asks the cluster file system cannot be run: ${why}`,
+      )
+      if (this.#hands.size === 0) this.refuseWaiting(refused)
+      return undefined
+    }
+  }
+
   async #work(): Promise<void> {
-    const hand = new Hand(this.#settings)
+    const hand = this.#newHand()
+    if (!hand) return
     this.#hands.add(hand)
     for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       next.begin()
@@ -127,14 +142,19 @@ export class Hand {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     this.#child = child
-    child.stdin.on('error', () => {})
-    child.stderr.setEncoding('utf8').on('data', (part: string) => {
-      if (this.#said.length < MOST_WORDS) this.#said += part
-    })
-    createInterface({ input: child.stdout }).on('line', line => this.#hear(line))
     child.once('exit', () => this.#gone.resolve())
     child.once('error', cause => this.#fail(`cannot be run: ${cause.message}`, cause))
     child.once('close', (code, signal) => this.#fail(`ended with ${code ?? signal}`))
+    this.#listen(child)
+  }
+
+  /** A child that cannot be run for want of descriptors has no streams, whatever its type says. */
+  #listen({ stdin, stdout, stderr }: Partial<ChildProcess>): void {
+    stdin?.on('error', () => {})
+    stderr?.setEncoding('utf8').on('data', (part: string) => {
+      if (this.#said.length < MOST_WORDS) this.#said += part
+    })
+    if (stdout) createInterface({ input: stdout }).on('line', line => this.#hear(line))
   }
 
   /** @throws {HandLate} */

@@ -69,9 +69,10 @@ export class Holding {
     const note = this.#parts.notes.get(name)
     if (!note) return
     switch (note.state) {
-      case 'taking':
       case 'leaving':
         return await this.#leave(name, note)
+      // What is mounted was taken before, and is being taken once more.
+      case 'taking':
       case 'untold':
         return await (isMounted(note) ? this.#tell(name, note) : this.#leave(name, note))
       case 'taken':
@@ -82,6 +83,14 @@ export class Holding {
       default:
         return note.state satisfies never
     }
+  }
+
+  /** The store may have forgotten what this host has: it is told as if it had never been. */
+  async tellAnew(name: VolumeName): Promise<void> {
+    const { notes } = this.#parts
+    const note = notes.get(name)
+    if (note?.state === 'taken' && isMounted(note))
+      await notes.put(name, { ...note, state: 'untold' })
   }
 
   /**
@@ -107,21 +116,20 @@ export class Holding {
     const known = mirror.get(name)
     const before = notes.get(name)
     // Of what was taken from this host, an operator has said that nobody here uses it: it is counted anew.
-    const isCounted = before && before.state !== 'lost' && before.volume === known?.id
-    const ids = isCounted ? before.ids : {}
+    const counted = before?.state === 'lost' ? undefined : before
+    const { volume = known?.id, ids = {} } = counted ?? {}
     // One for all attempts: of which the store has one, nobody may know yet.
-    const op = before && before.state !== 'lost' ? before.op : randomUUID()
+    const op = counted?.op ?? randomUUID()
     const since = new Date().toISOString()
-    const volume = known?.id
     const taking = await notes.put(name, { volume, op, since, state: 'taking', ids })
+    const of = (id: VolumeId) => ({ ...taking, volume: id, ids: id === volume ? ids : {} })
     try {
       const record = await this.#join(name, taking)
-      const kept = record.id === volume ? ids : {}
-      const note = { ...taking, volume: record.id, state: 'taken', ids: kept } as const
-      return { record, note: await notes.put(name, note) }
+      return { record, note: await notes.put(name, { ...of(record.id), state: 'taken' }) }
     } catch (error) {
       if (known && isShared(known) && this.#isAway(error)) {
-        return { record: known, note: await notes.put(name, { ...taking, state: 'untold' }) }
+        const note = await notes.put(name, { ...of(known.id), state: 'untold' })
+        return { record: known, note }
       }
       // Of an unknown outcome nobody knows whether it was taken: it is settled later.
       if (!(error instanceof OutcomeUnknown)) await this.#putBack(name, before, error)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { KeyedQueue } from '../../shared/keyed-queue.ts'
 import { Refusal } from '../../shared/refusal.ts'
 import { isOutage } from '../../shared/store.ts'
@@ -27,6 +28,8 @@ export type KeepingParts = {
 }
 
 const FENCE_EVERY_MS = 30_000
+/** What another host destroys is left to it for so long at least: many at one folder are in each other's way. */
+const TAKEN_UP_AFTER_MS = 10 * 60_000
 /** How often the time that a removed volume was seen is written down. */
 const NOTED_EVERY_MS = 10 * 60_000
 
@@ -40,6 +43,10 @@ export class Keeping {
   readonly #kept: Map<RemovalId, number>
   readonly #noted = new Map<RemovalId, number>()
   readonly #problems = new Map<VolumeId, string>()
+  /** For how long each is being destroyed by another host; those that this host destroys: for ever. */
+  readonly #destroyed = new Map<RemovalId, number>()
+  /** Of many hosts not all take it up at once. */
+  readonly #patienceMs = TAKEN_UP_AFTER_MS * (1 + randomBytes(1).readUInt8() / 255)
   #running: Promise<void> | undefined
   #destroying: Promise<void> | undefined
   #last: number
@@ -60,6 +67,12 @@ export class Keeping {
   /** For how long this host has seen it removed. */
   keptFor({ removal }: ParkedRecord): number {
     return this.#kept.get(removal) ?? 0
+  }
+
+  /** An operator's order: it is destroyed by this host, as soon as it comes to it. */
+  async wipe(parked: ParkedRecord): Promise<void> {
+    await this.#parts.parking.beginDestroying(parked)
+    this.#destroyed.set(parked.removal, Infinity)
   }
 
   /** One at a time. @throws {Barred} and what is neither an outage nor a refusal */
@@ -128,16 +141,22 @@ export class Keeping {
   }
 
   async #tendParked(all: readonly ParkedRecord[], passed: number): Promise<void> {
-    await this.#forget(new Set(all.map(({ removal }) => removal)))
+    await this.#forget(all)
     for (const parked of all) await this.#age(parked, passed)
-    const isDue = (parked: ParkedRecord) =>
-      parked.state === 'destroying' || this.keptFor(parked) >= parked.keepMs
-    const due = all.filter(isDue)
+    const due = all.filter(parked => this.#isDue(parked))
     this.#destroying ??= this.#destroyAll(due).finally(() => (this.#destroying = undefined))
   }
 
+  #isDue(parked: ParkedRecord): boolean {
+    if (parked.state === 'parked') return this.keptFor(parked) >= parked.keepMs
+    return (this.#destroyed.get(parked.removal) ?? 0) >= this.#patienceMs
+  }
+
   async #age(parked: ParkedRecord, passed: number): Promise<void> {
-    const { removal } = parked
+    const { removal, state } = parked
+    if (state === 'destroying') {
+      this.#destroyed.set(removal, (this.#destroyed.get(removal) ?? 0) + passed)
+    }
     const kept = this.keptFor(parked) + passed
     this.#kept.set(removal, kept)
     if (kept - (this.#noted.get(removal) ?? -NOTED_EVERY_MS) < NOTED_EVERY_MS) return
@@ -146,12 +165,16 @@ export class Keeping {
   }
 
   /** What was restored, or destroyed by whichever host. */
-  async #forget(there: ReadonlySet<RemovalId>): Promise<void> {
+  async #forget(all: readonly ParkedRecord[]): Promise<void> {
+    const ids = new Set(all.map(({ volume }) => volume.id))
+    for (const id of this.#problems.keys()) if (!ids.has(id)) this.#problems.delete(id)
+    const removals = new Set(all.map(({ removal }) => removal))
     for (const removal of this.#kept.keys()) {
-      if (there.has(removal)) continue
+      if (removals.has(removal)) continue
       await this.#parts.book.putKept(removal, undefined)
       this.#kept.delete(removal)
       this.#noted.delete(removal)
+      this.#destroyed.delete(removal)
     }
   }
 
@@ -159,13 +182,14 @@ export class Keeping {
   async #destroyAll(due: readonly ParkedRecord[]): Promise<void> {
     const { parking } = this.#parts
     for (const parked of due) {
-      const { id } = parked.volume
+      const { volume, removal, state } = parked
       try {
-        if (parked.state === 'parked') await parking.beginDestroying(parked)
-        await parking.destroy(id)
-        this.#problems.delete(id)
+        if (state === 'parked' && !(await parking.beginDestroying(parked))) continue
+        this.#destroyed.set(removal, Infinity)
+        await parking.destroy(volume)
+        this.#problems.delete(volume.id)
       } catch (error) {
-        this.#problems.set(id, (error as Error).message)
+        this.#problems.set(volume.id, (error as Error).message)
       }
     }
   }

@@ -1,7 +1,14 @@
 import type { LevelDatabase, LevelWrite } from '../../shared/level-database.ts'
 import type { VolumeName } from '../volume-name.ts'
 import type { ClusterBook, HostNotes, MountNote, Remembered } from './cluster-book.ts'
-import { readHostNotes, readKept, readMountNote, readVolume, write } from './cluster-records.ts'
+import {
+  readBootOf,
+  readHostNotes,
+  readKept,
+  readMountNote,
+  readVolume,
+  write,
+} from './cluster-records.ts'
 import type { Row } from './cluster-records.ts'
 import type { RemovalId, VolumeRecord } from './volume-record.ts'
 
@@ -59,20 +66,14 @@ export class LevelClusterBook implements ClusterBook {
 
   /** Those of another boot go: nothing of them is mounted any more. */
   async #mounts(): Promise<Map<VolumeName, MountNote>> {
-    const noted = (await this.#rows(MOUNTS)).map(({ name, row }) => ({
-      name: name as VolumeName,
-      key: row.key,
-      ...readMountNote(row),
-    }))
-    const former = noted.filter(({ boot }) => boot !== this.#boot)
-    if (former.length > 0) {
-      await this.#database.write(
-        former.map(({ key }) => del(key)),
-        { sync: false },
-      )
-    }
+    const rows = await this.#rows(MOUNTS)
+    const isFormer = ({ row }: { readonly row: Row }) => readBootOf(row).boot !== this.#boot
+    const former = rows.filter(isFormer).map(({ row }) => del(row.key))
+    if (former.length > 0) await this.#database.write(former, { sync: false })
     return new Map(
-      noted.filter(({ boot }) => boot === this.#boot).map(({ name, note }) => [name, note]),
+      rows
+        .filter(noted => !isFormer(noted))
+        .map(({ name, row }) => [name as VolumeName, readMountNote(row).note]),
     )
   }
 

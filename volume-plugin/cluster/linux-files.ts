@@ -127,16 +127,17 @@ export class LinuxFiles implements ClusterFiles {
   }
 
   async #ask(): Promise<boolean> {
-    const hand = new Hand(this.#options)
-    this.#probe = hand
+    let hand: Hand | undefined
     try {
+      hand = new Hand(this.#options)
+      this.#probe = hand
       await hand.ask({ do: 'check' }, this.#answerMs)
       return true
     } catch (error) {
       if (error instanceof HandLate) await error.gone
       return false
     } finally {
-      hand.end()
+      hand?.end()
     }
   }
 

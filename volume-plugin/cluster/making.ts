@@ -75,6 +75,7 @@ function newRecord(name: VolumeName, options: ClusterOptions, host: Host): Volum
     createdBy: host.name,
     state: 'making',
     removal: undefined,
+    restored: 0,
     users: {},
     broken: undefined,
   }

@@ -10,6 +10,8 @@ export class Mirror {
   /** Counts what was learned of single volumes, so that a list that was read before does not undo it. */
   readonly #learned = new Map<VolumeName, number>()
   #count = 0
+  /** When the list that was taken over last was begun. */
+  #listed = 0
   readonly #unsaved = new Set<VolumeName>()
   /** Whether the last attempt to read them all failed. */
   isStale = true
@@ -40,7 +42,7 @@ export class Mirror {
    * @throws {Error} what is no outage
    */
   async refresh(list: () => Promise<readonly VolumeRecord[]>): Promise<void> {
-    const mark = this.#count
+    const mark = (this.#count += 1)
     try {
       await this.#replace(await list(), mark)
       this.isStale = false
@@ -50,8 +52,10 @@ export class Mirror {
     }
   }
 
-  /** All of them, as they were read after `mark`. */
+  /** All of them, as they were read after `mark`. Of two lists that were read at once, the one begun first may be older. */
   async #replace(records: readonly VolumeRecord[], mark: number): Promise<void> {
+    if (mark < this.#listed) return
+    this.#listed = mark
     const isOlder = (name: VolumeName) => (this.#learned.get(name) ?? 0) <= mark
     const there = new Set(records.map(({ name }) => name))
     await this.#set(

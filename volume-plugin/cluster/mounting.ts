@@ -43,7 +43,8 @@ export class Mounting {
       const name = dirname(at) === mountRoot ? volumeName(basename(at)) : undefined
       if (name === undefined) continue
       if (notes.get(name)) this.#bound.add(name)
-      else await this.detach(name)
+      // Where it stays, it is in nobody's way: the next mount detaches it again.
+      else await this.detach(name).catch(() => {})
     }
   }
 

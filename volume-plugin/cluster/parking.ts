@@ -15,7 +15,7 @@ import {
   giveUpRemoving,
   giveUpRestoring,
 } from './volume-changes.ts'
-import type { ParkedRecord, RemovalId, VolumeId, VolumeRecord } from './volume-record.ts'
+import type { ParkedRecord, RemovalId, VolumeRecord } from './volume-record.ts'
 
 /**
  * Puts the folders of removed volumes aside, back, and away. A folder that an operator named by `path` stays where it
@@ -53,20 +53,34 @@ export class Parking {
   }
 
   async #putAside(volume: VolumeRecord, removal: RemovalId): Promise<void> {
-    const parked = parkedPlace(volume.id)
-    for (const [at, { place, as }] of (await this.#placesOf(volume)).entries()) {
-      try {
-        await this.#files.move(place, [...parked, as])
-      } catch (error) {
-        if (at === 0 && !isAway(error)) await this.#keep(volume, removal)
-        throw error
+    try {
+      for (const { place, as } of await this.#placesOf(volume)) {
+        await this.#files.move(place, [...parkedPlace(volume), as])
       }
+    } catch (error) {
+      if (!isAway(error) && (await this.#isWhole(volume))) await this.#keep(volume, removal)
+      throw error
     }
     const record = this.#parkedRecord(volume, removal)
     await this.#catalogue.change(volume.name, found => finishRemoving(found, record))
   }
 
-  /** Nothing of it was put aside: it is as it was. */
+  /** Whether nothing of it was put aside, by whichever host. */
+  async #isWhole(volume: VolumeRecord): Promise<boolean> {
+    try {
+      if ((await this.#files.folders(parkedPlace(volume))).length > 0) return false
+      return volume.options.app !== undefined || (await this.#isAt(volumePlace(volume)))
+    } catch {
+      return false
+    }
+  }
+
+  async #isAt(place: Place): Promise<boolean> {
+    const there = await this.#files.folders(place.slice(0, -1))
+    return there.includes(place.at(-1) ?? '')
+  }
+
+  /** It is as it was. */
   async #keep({ name }: VolumeRecord, removal: RemovalId): Promise<void> {
     await this.#catalogue
       .change(name, found => giveUpRemoving(found, removal))
@@ -89,9 +103,10 @@ export class Parking {
   }
 
   async finishRestoring(volume: VolumeRecord): Promise<void> {
-    const parked = parkedPlace(volume.id)
+    const before = { ...volume, restored: volume.restored - 1 }
+    const parked = parkedPlace(before)
     const { app } = volume.options
-    if (app === undefined) await this.#putBack(volume, [...parked, 'data'])
+    if (app === undefined) await this.#putBack(volume, before)
     else {
       for (const host of await this.#files.folders(parked)) {
         await this.#files.move([...parked, host], logPlace(app, host, volume.name))
@@ -101,12 +116,10 @@ export class Parking {
   }
 
   /** Some file systems show only after a second what another host has renamed. */
-  async #putBack(volume: VolumeRecord, from: Place): Promise<void> {
-    const to = volumePlace(volume)
-    if ((await this.#files.move(from, to)) === 'moved') return
-    const there = await this.#files.folders(to.slice(0, -1))
-    if (there.includes(to.at(-1) ?? '')) return
-    const parked = this.#parkedRecord(volume, randomRemoval())
+  async #putBack(volume: VolumeRecord, before: VolumeRecord): Promise<void> {
+    const [from, to] = [[...parkedPlace(before), 'data'], volumePlace(volume)]
+    if ((await this.#files.move(from, to)) === 'moved' || (await this.#isAt(to))) return
+    const parked = this.#parkedRecord(before, randomRemoval())
     await this.#catalogue.change(volume.name, found => giveUpRestoring(found, parked))
     throw new Refusal(
       'not-mounted',
@@ -114,15 +127,21 @@ export class Parking {
     )
   }
 
-  /** From here on nothing brings it back. */
-  async beginDestroying(parked: ParkedRecord): Promise<void> {
-    const { id } = parked.volume
-    await this.#catalogue.changeParked(id, found => beginDestroying(found, parked))
+  /** From here on nothing brings it back. @returns false where another host has begun before */
+  async beginDestroying(parked: ParkedRecord): Promise<boolean> {
+    let isFirst = false
+    await this.#catalogue.changeParked(parked.volume.id, found => {
+      const change = beginDestroying(found, parked)
+      isFirst = change.do === 'put'
+      return change
+    })
+    return isFirst
   }
 
   /** @returns whether it is gone; else there is more to be done */
-  async destroy(id: VolumeId): Promise<boolean> {
-    if ((await this.#files.destroy(parkedPlace(id))) === 'more') return false
+  async destroy(volume: VolumeRecord): Promise<boolean> {
+    const { id } = volume
+    if ((await this.#files.destroy(parkedPlace(volume))) === 'more') return false
     await this.#catalogue.changeParked(id, found =>
       found?.state === 'destroying' ? { do: 'delete' } : { do: 'nothing' },
     )

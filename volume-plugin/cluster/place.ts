@@ -16,12 +16,12 @@ export const VOLUMES = 'volumes'
 export const LOGS = 'logs'
 
 /**
- * A volume's folder where nothing else was asked. The id is in it, since a name may be given to another volume: a host that
- * is late, and renames or mounts what it was asked to a while ago, must not find the folder of that one.
+ * A volume's folder where nothing else was asked. The id is in it, since a name may be given to another volume, and how often
+ * it was brought back: a host that is late, and renames or mounts what it was asked to a while ago, must find nothing.
  */
-export const volumePlace = ({ name, id }: { readonly name: VolumeName; readonly id: string }) => [
+export const volumePlace = ({ name, id, restored }: Named & { readonly name: VolumeName }) => [
   VOLUMES,
-  `${name}.${id.slice(0, 8)}`,
+  `${name}.${mark(id.slice(0, 8), restored)}`,
 ]
 
 /** Each host has a folder of its own for the logs of an application. */
@@ -33,7 +33,11 @@ export const logPlace = (app: string, host: string, name: VolumeName): Place => 
 ]
 
 /** Where the folders of a removed volume are until they are destroyed. */
-export const parkedPlace = (id: string): Place => [OWN, 'parked', id]
+export const parkedPlace = ({ id, restored }: Named): Place => [OWN, 'parked', mark(id, restored)]
+
+type Named = { readonly id: string; readonly restored: number }
+
+const mark = (id: string, restored: number) => (restored === 0 ? id : `${id}-${restored}`)
 
 const MOST_NAMES = 32
 const LONGEST_NAME = 255

@@ -48,7 +48,8 @@ async function self(cluster: Served): Promise<object> {
   const root = await clusterView(cluster)
   const barred = cluster.barred() ?? registration.barred
   const reason = barred ?? root.why
-  const state = barred === undefined ? (root.ok ? 'ready' : 'degraded') : 'suspended'
+  const isWell = root.ok && !mirror.isStale
+  const state = barred === undefined ? (isWell ? 'ready' : 'degraded') : 'suspended'
   return {
     mode: 'cluster',
     host: host.id,
@@ -107,8 +108,13 @@ const notThat = (known: string): Refusal =>
     `The file system at CLUSTER_ROOT has no id, and the cluster's has ${known}: mount that one. If this is it, and its .berth/cluster.json was lost: berth cluster init --again`,
   )
 
-async function adopt({ registration, adoptIdentity, tend }: Served): Promise<object> {
+/** What this host has mounted it has still, though the store may know nothing of it: that is told before anything else. */
+async function adopt(cluster: Served): Promise<object> {
+  const { registration, adoptIdentity, tend, notes, holding, queue } = cluster
   await adoptIdentity()
+  for (const name of notes.names()) {
+    await queue.run(name, async () => await holding.tellAnew(name))
+  }
   await registration.adopt()
   await tend()
   return {}
@@ -137,15 +143,16 @@ async function restore(cluster: Served, { params }: AdminRequest): Promise<objec
     else await parking.finishRestoring(found.record)
     const record = await catalogue.find(name)
     await mirror.learn(name, record)
-    return { volume: record ? volumeView(record, cluster) : {} }
+    if (record) return { volume: volumeView(record, cluster) }
+    throw new Refusal('not-ready', `The volume ${name} was removed again meanwhile: try again`)
   })
 }
 
 async function wipe(cluster: Served, { params }: AdminRequest): Promise<object> {
-  const { parking, catalogue, tend } = cluster
+  const { keeping, catalogue, tend } = cluster
   const found = await find(cluster, params)
   if (found.is === 'volume') throw notParked(found, 'wiped')
-  await parking.beginDestroying(found.parked)
+  await keeping.wipe(found.parked)
   void tend().catch(() => {})
   const { id } = found.parked.volume
   const now = (await catalogue.listParked()).find(({ volume }) => volume.id === id)
@@ -196,16 +203,17 @@ function meant(
   )
 }
 
-/** By its id, else by its name; of those, what is a volume goes before what was removed. */
-async function find(cluster: Served, params: AdminRequest['params']): Promise<Found> {
+/** By its id, which somebody may have given to another as its name; else by its name, and then a volume before what was removed. */
+async function find({ catalogue }: Served, params: AdminRequest['params']): Promise<Found> {
   const wanted = requireVolumeName(params['name'] ?? '')
-  const record = await cluster.catalogue.find(wanted)
-  if (record) return { is: 'volume', record }
-  const byId = (await cluster.catalogue.list()).find(({ id }) => id === String(wanted))
+  const byId = (await catalogue.list()).find(({ id }) => id === String(wanted))
   if (byId) return { is: 'volume', record: byId }
-  const parked = (await cluster.catalogue.listParked()).filter(
-    ({ volume }) => volume.id === String(wanted) || volume.name === wanted,
-  )
+  const removed = await catalogue.listParked()
+  const parkedById = removed.find(({ volume }) => volume.id === String(wanted))
+  if (parkedById) return { is: 'parked', parked: parkedById }
+  const record = await catalogue.find(wanted)
+  if (record) return { is: 'volume', record }
+  const parked = removed.filter(({ volume }) => volume.name === wanted)
   const [only] = parked
   if (only && parked.length === 1) return { is: 'parked', parked: only }
   if (!only)

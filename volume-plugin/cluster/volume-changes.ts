@@ -105,7 +105,8 @@ export function giveUpRemoving(found: VolumeRecord | undefined, removal: Removal
 /** @throws {Refusal} `volume-exists` where it is not parked any more */
 export function beginRestoring(found: ParkedRecord | undefined, name: VolumeName): ParkedChange {
   const { volume } = requireParked(found, name)
-  return { do: 'restore', record: { ...volume, state: 'restoring' } }
+  const restored = volume.restored + 1
+  return { do: 'restore', record: { ...volume, state: 'restoring', restored } }
 }
 
 export function finishRestoring(found: VolumeRecord | undefined, { id }: VolumeRecord): Change {

@@ -24,6 +24,8 @@ export type VolumeRecord = {
   readonly state: 'making' | 'ready' | 'removing' | 'restoring'
   /** Of whoever removes it now; one who goes on with it has another. */
   readonly removal: RemovalId | undefined
+  /** How often it was brought back: each time its folder gets another name. */
+  readonly restored: number
   /** The hosts that have it mounted, by their ids; of an exclusive volume one at most. */
   readonly users: Readonly<Record<string, User>>
   /** The last time that an operator took it from a host. */

@@ -186,6 +186,7 @@ export function someVolume(name: string, changed: Partial<VolumeRecord> = {}): V
     createdBy: 'rack a',
     state: 'ready',
     removal: undefined,
+    restored: 0,
     users: {},
     broken: undefined,
     ...changed,

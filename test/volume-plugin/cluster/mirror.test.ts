@@ -16,6 +16,7 @@ const record = (name: typeof DB, id: string): VolumeRecord => ({
   createdBy: 'alpha',
   state: 'ready',
   removal: undefined,
+  restored: 0,
   users: {},
   broken: undefined,
 })

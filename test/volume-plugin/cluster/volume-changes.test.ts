@@ -34,6 +34,7 @@ const record: VolumeRecord = {
   createdBy: 'alpha',
   state: 'ready',
   removal: undefined,
+  restored: 0,
   users: {},
   broken: undefined,
 }
@@ -146,7 +147,8 @@ void t.test('of those who remove a volume at once the last has it', t => {
 
 void t.test('a removed volume is brought back or destroyed, never both', t => {
   const restoring = { ...record, state: 'restoring' } as const
-  t.strictSame(beginRestoring(parked, NAME), { do: 'restore', record: restoring })
+  const begun = { ...restoring, restored: 1 }
+  t.strictSame(beginRestoring(parked, NAME), { do: 'restore', record: begun }, 'at another place')
   t.strictSame(finishRestoring(restoring, restoring), { do: 'put', record })
   t.strictSame(giveUpRestoring(restoring, parked), { do: 'park', parked }, 'it has no folder')
   t.strictSame(giveUpRestoring(record, parked), { do: 'nothing' })

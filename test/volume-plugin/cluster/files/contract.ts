@@ -24,6 +24,7 @@ const ID = 'a'.repeat(32) as ClusterId
 const OTHER = 'b'.repeat(32) as ClusterId
 const PLAIN: Attributes = { uid: undefined, gid: undefined, mode: undefined }
 const place = (name: string) => ['volumes', name]
+const PARKED = parkedPlace({ id: '1', restored: 0 })
 
 /** What every ClusterFiles does. */
 export async function filesContract(
@@ -98,7 +99,7 @@ export async function filesContract(
 
   await each('a folder is moved to where nothing was, with what is in it', async (t, subject) => {
     const { files } = subject
-    const parked = [...parkedPlace('1'), 'data']
+    const parked = [...PARKED, 'data']
     t.equal(await files.move(place('web'), parked), 'gone')
     await files.make(place('web'), PLAIN)
     await subject.fill(place('web'), 'data')
@@ -114,8 +115,8 @@ export async function filesContract(
     const { files } = subject
     await files.make(place('web'), PLAIN)
     await files.bind(place('web'), subject.at('web'))
-    t.equal(await files.move(place('web'), parkedPlace('1')), 'moved')
-    await subject.fill(parkedPlace('1'), 'late')
+    t.equal(await files.move(place('web'), PARKED), 'moved')
+    await subject.fill(PARKED, 'late')
     t.strictSame(await subject.seen(subject.at('web')), ['late'])
     await files.make(place('web'), PLAIN)
     await files.bind(place('web'), subject.at('web'))
@@ -140,10 +141,10 @@ export async function filesContract(
     await t.rejects(files.destroy(place('web')))
     await t.rejects(files.destroy(['.berth', 'parked']))
     t.strictSame(await subject.entries(place('web')), ['data'])
-    await files.move(place('web'), [...parkedPlace('1'), 'data'])
-    t.equal(await files.destroy(parkedPlace('1')), 'gone')
-    t.equal(await files.destroy(parkedPlace('1')), 'gone')
-    t.equal(await subject.entries(parkedPlace('1')), undefined)
+    await files.move(place('web'), [...PARKED, 'data'])
+    t.equal(await files.destroy(PARKED), 'gone')
+    t.equal(await files.destroy(PARKED), 'gone')
+    t.equal(await subject.entries(PARKED), undefined)
   })
 
   await each('no name leads out of it', async (t, subject) => {
@@ -153,10 +154,10 @@ export async function filesContract(
       await t.rejects(files.make(['volumes', name], PLAIN), said)
       await t.rejects(files.make([name, 'web'], PLAIN), said)
       await t.rejects(files.bind([name], subject.at('web')), said)
-      await t.rejects(files.move(['volumes', name], parkedPlace('1')), said)
-      await t.rejects(files.move(['volumes'], [...parkedPlace('1'), name]), said)
+      await t.rejects(files.move(['volumes', name], PARKED), said)
+      await t.rejects(files.move(['volumes'], [...PARKED, name]), said)
       await t.rejects(files.folders([name]), said)
-      await t.rejects(files.destroy([...parkedPlace('1'), name]), said)
+      await t.rejects(files.destroy([...PARKED, name]), said)
     }
     t.strictSame(await files.folders(['nothing', 'here']), [])
   })

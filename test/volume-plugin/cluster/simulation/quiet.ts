@@ -1,6 +1,7 @@
 import { MOUNT_ROOT } from './machine.ts'
 import type { Engine } from './engine.ts'
 import { LATEST_MS } from './promises.ts'
+import { parkedPlace } from '../../../../volume-plugin/cluster/place.ts'
 import type { World } from './world.ts'
 
 /** Hosts tend to their volumes every 5 s. */
@@ -114,7 +115,7 @@ function folderFaults(world: World): string[] {
   for (const { volume, state } of truth.parked()) {
     const { options, id, name } = volume
     if (options.path || options.app !== undefined || state === 'destroying') continue
-    const folder = tree.find(['.berth', 'parked', id, 'data'])
+    const folder = tree.find([...parkedPlace(volume), 'data'])
     if (!folder || folder !== truth.folderOf(volume, ''))
       faults.push(`The data of ${name} (${id}) is not aside`)
     else if (!truth.isWhole(folder)) faults.push(`The data of ${name} (${id}) is not whole aside`)

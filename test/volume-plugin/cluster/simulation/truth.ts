@@ -174,7 +174,8 @@ export class Truth {
   }
 
   #onDestroy(place: Place, folder: Folder): void {
-    const [, , id = ''] = place
+    const [, , parked = ''] = place
+    const [id] = parked.split('-')
     if (this.records().some(record => record.id === id))
       this.#fault(`${place.join('/')} is destroyed, and the volume is there`)
     if (this.parked().some(({ volume, state }) => volume.id === id && state !== 'destroying'))
