@@ -24,7 +24,7 @@ export async function wipeClusterVolume(
   { yes }: Asking,
 ): Promise<void> {
   const { api, terminal, json } = context
-  const volume = await findVolume(context, wanted, 'removed')
+  const volume = await findVolume(context, wanted, 'removed', yes)
   if (!yes) await terminal.confirm(wipeWarning(volume), "the volume's name", volume.name)
   // What was shown, whatever has its name by now.
   const answer = await api.post(`${pathOf(volume.id)}/wipe`, oneClusterVolume)
@@ -40,10 +40,11 @@ export async function breakLock(
   { host, yes }: BreakOptions,
 ): Promise<void> {
   const { api, terminal, json } = context
-  const volume = await findVolume(context, wanted, 'in use')
-  const user = findUser(volume, host)
+  const volume = await findVolume(context, wanted, 'in use', yes)
+  const user = findUser(volume, host, yes)
   if (!yes) await terminal.confirm(breakWarning(volume, user), "the host's name", user.name)
-  const answer = await api.post(`${pathOf(volume.id)}/break-lock`, lockBroken, { host: user.host })
+  const order = { host: user.host, since: user.since }
+  const answer = await api.post(`${pathOf(volume.id)}/break-lock`, lockBroken, order)
   if (json) return printJson(context, answer)
   const { name } = answer.from
   terminal.print(
@@ -54,9 +55,14 @@ export async function breakLock(
 /**
  * The host of that id or name, or whose id begins so; unnamed, the only one.
  *
+ * @param isWhole the beginning of an id is not enough: nobody is asked whether that one is meant
  * @throws {Failure} where none or several could be meant
  */
-function findUser({ name, users }: ClusterVolume, wanted: string | undefined): User {
+function findUser(
+  { name, users }: ClusterVolume,
+  wanted: string | undefined,
+  isWhole = false,
+): User {
   if (users.length === 0)
     throw new Failure(`No host has ${name} mounted: there is nothing to break`)
   const meant =
@@ -65,7 +71,7 @@ function findUser({ name, users }: ClusterVolume, wanted: string | undefined): U
       : ([
           users.filter(({ host }) => host === wanted),
           users.filter(each => each.name === wanted),
-          users.filter(({ host }) => host.startsWith(wanted)),
+          users.filter(({ host }) => !isWhole && host.startsWith(wanted)),
         ].find(each => each.length > 0) ?? [])
   const [user, ...others] = meant
   if (user && others.length === 0) return user

@@ -11,15 +11,17 @@ const isRemoved = ({ parked }: ClusterVolume): boolean => parked !== undefined
 /**
  * The only volume with that id, or that name, or whose id begins so; of those with the name, the preferred.
  *
+ * @param isWhole the beginning of an id is not enough: nobody is asked whether that one is meant
  * @throws {Failure} where none or several could be meant
  */
 export async function findVolume(
   { api }: Context,
   wanted: string,
   preference: Preference,
+  isWhole = false,
 ): Promise<ClusterVolume> {
   const { stale, volumes } = await api.get('/v1/volumes', clusterVolumes)
-  const meant = findVolumes(volumes, wanted)
+  const meant = findVolumes(volumes, wanted, isWhole)
   const preferred = meant.filter(each => isRemoved(each) === (preference === 'removed'))
   const left = preferred.length > 0 ? preferred : meant
   const [volume, ...others] = left
@@ -32,15 +34,20 @@ export async function findVolume(
   throw new Failure(`There is no volume ${wanted} in the cluster${unsure}`)
 }
 
+/** As in the names of folders. A shorter word may be meant as a name that is not there. */
+const LEAST_DIGITS = 8
+
 /** All that could be meant: by the id, else by the name, else by the beginning of the id. */
 export function findVolumes(
   all: readonly ClusterVolume[],
   wanted: string,
+  isWhole = false,
 ): readonly ClusterVolume[] {
+  const mayBegin = !isWhole && wanted.length >= LEAST_DIGITS
   const ways = [
     all.filter(({ id }) => id === wanted),
     all.filter(({ name }) => name === wanted),
-    all.filter(({ id }) => id.startsWith(wanted)),
+    all.filter(({ id }) => mayBegin && id.startsWith(wanted)),
   ]
   return ways.find(meant => meant.length > 0) ?? []
 }

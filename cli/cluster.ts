@@ -46,7 +46,8 @@ uses the same identity.
 After a store was set back or replaced, or a state directory lost: exclusive
 volumes may look free that a host has mounted. Look on each host which
 containers use them (docker ps --filter volume=NAME), and stop those that are
-too many. Then run this on every host that is suspended.
+too many. Then run this on every host that is suspended, first on those whose
+containers use exclusive volumes: each tells the store again what it has.
 
 Of two machines with one identity, remove berth/ from the state directory of the
 copy instead.`
@@ -129,7 +130,8 @@ function initWarning(cluster: ClusterView, again: true | undefined): string {
   const where = fileSystemOf(cluster)
   const what = where === undefined ? '' : ` (${where})`
   if (again) {
-    return `${cluster.root}${what} is to get the id ${cluster.storeId ?? ''} that the store knows.
+    const id = cluster.storeId === undefined ? 'an id' : `the id ${cluster.storeId}`
+    return `${cluster.root}${what} is to get ${id} that the store knows.
 Go on only if it is that file system, and lost its .berth/cluster.json: another one that is
 mounted here would be taken for it from now on.`
   }

@@ -73,7 +73,11 @@ function notBelow({ root, source }: Wanted): Check {
     check: `${root} is below cluster.source, ${source}`,
     state: 'wrong',
     found,
-    todo: [`docker plugin set ${PLUGIN} cluster.source=${dirname(root)}, while it is disabled`],
+    todo: [
+      dirname(root) === '/'
+        ? `mount the file system below a folder of its own, such as /mnt${root}, and set CLUSTER_ROOT to that`
+        : `docker plugin set ${PLUGIN} cluster.source=${dirname(root)}, while it is disabled`,
+    ],
   }
 }
 

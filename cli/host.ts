@@ -10,7 +10,8 @@ import { count } from './words.ts'
 const EVICT_MS = 10 * 60_000
 
 const EVICT_HELP = `
-HOST is a name, an id, or the beginning of an id, as berth hosts shows them.
+HOST is a name, an id, or the beginning of an id, as berth hosts shows them;
+with --yes no beginning.
 
 A host that is away keeps its addresses, for its containers may well run on. By
 evicting it you give your word that they are dead, and that none will start with
@@ -72,7 +73,7 @@ type EvictOptions = { readonly force?: true; readonly yes?: true }
 
 async function evict(context: Context, wanted: string, { force, yes }: EvictOptions) {
   const { api, terminal } = context
-  const host = findHost((await api.get('/v1/hosts', hosts)).hosts, wanted)
+  const host = findHost((await api.get('/v1/hosts', hosts)).hosts, wanted, yes)
   if (!yes) await terminal.confirm(evictWarning(host), "the host's name", host.name)
   const path = `/v1/hosts/${encodeURIComponent(host.id)}/evict`
   const done = await api.post(path, evicted, force ? { force } : {}, EVICT_MS)

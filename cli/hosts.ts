@@ -46,13 +46,14 @@ export const seenOf = ({ seen }: Host, now: number): string =>
 /**
  * The host with that id, else the only one with that name, else the only one whose id begins so.
  *
+ * @param isWhole the beginning of an id is not enough: nobody is asked whether that one is meant
  * @throws {Failure} where none or several could be meant
  */
-export function findHost(all: readonly Host[], wanted: string): Host {
+export function findHost(all: readonly Host[], wanted: string, isWhole = false): Host {
   for (const meant of [
     all.filter(({ id }) => id === wanted),
     all.filter(({ name }) => name === wanted),
-    all.filter(({ id }) => id.startsWith(wanted)),
+    all.filter(({ id }) => !isWhole && id.startsWith(wanted)),
   ]) {
     const [host, ...others] = meant
     if (host && others.length === 0) return host

@@ -55,7 +55,8 @@ if (canHaveFiles(t)) {
       t.notOk(existsSync(data))
 
       t.match(await world.berth('volume', 'restore', 'web'), { code: 0, out: /^web is back/ })
-      t.ok(existsSync(join(data, 'page')))
+      const [back = ''] = globSync(join(files.source, 'volumes/web.*'))
+      t.ok(existsSync(join(back, 'page')))
       t.match(await plugin.call('VolumeDriver.Remove', { Name: 'web' }), { status: 200 })
       t.match(await world.berth('volume', 'wipe', 'web', '--yes'), {
         code: 0,

@@ -63,14 +63,14 @@ export const CLUSTER_VOLUMES = [
     broken: { host: 'id-of-rack1-01', name: 'rack1-01', at: agoIso(3) },
     here: { state: 'lost', since: '2026-01-02T03:04:06.000Z', mounts: { c0ffee: 1 } },
   }),
-  clusterVolume('web', 'ac33', 'parked', removed('rack1-02')),
+  clusterVolume('web', 'ac33ac33ac33', 'parked', removed('rack1-02')),
   clusterVolume('old', 'ad44', 'parked', removed('rack1-01')),
   clusterVolume('twin', 'ae55', 'parked', removed('rack1-01')),
   clusterVolume('twin', 'ae66', 'parked', removed('rack1-02')),
   clusterVolume('odd', 'af77', 'ready', { problem: 'its folder is gone' }),
 ]
 
-const breakBody = v.object({ host: v.string() })
+const breakBody = v.object({ host: v.string(), since: v.string() })
 
 /** The routes, and what those that change something were asked. */
 export function clusterRoutes() {
@@ -81,9 +81,11 @@ export function clusterRoutes() {
     volume: { ...byId(params['name']), state: 'destroying' },
   }))
   const broken = recorded(({ params, body }) => {
-    const { host } = breakBody.parse(body)
+    const { host, since } = breakBody.parse(body)
     const volume = byId(params['name'])
-    const from = volume.users.find((each: { host: string }) => each.host === host)
+    const users: readonly { host: string; since: string }[] = volume.users
+    const from = users.find(each => each.host === host)
+    if (from?.since !== since) throw new Refusal('unknown-host', 'It has it anew by now')
     return { volume: { ...volume, users: [] }, from }
   })
   const made = recorded(() => ({ id: 'c1', made: true }))

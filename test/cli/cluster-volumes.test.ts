@@ -125,8 +125,9 @@ await t.test('inspect shows all about one volume of the cluster', async t => {
   t.match(await show('queue'), /^BROKEN +taken from rack1-01 3 h ago$/m)
   t.match(await show('old'), /^REMOVED +1 d ago on rack1-01, kept 5 d more$/m)
   t.match(await show('odd'), /^PROBLEM +its folder is gone$/m)
-  t.match(await show('ac33'), /^STATE +parked$/m, 'by its id')
-  t.match(await show('ac'), /^STATE +parked$/m, 'by the beginning of its id')
+  t.match(await show('ac33ac33ac33'), /^STATE +parked$/m, 'by its id')
+  t.match(await show('ac33ac33'), /^STATE +parked$/m, 'by the beginning of its id')
+  t.equal(await show('ac33ac3'), '', 'a short word is meant as a name')
   const { out: json } = await world.berth('volume', 'inspect', 'web', '--json')
   t.strictSame(JSON.parse(json), { volume: CLUSTER_VOLUMES[0] })
 })
@@ -145,7 +146,7 @@ await t.test(
       err: /^berth: "twin" may be any of ae55 \(twin, parked, .*\), ae66 \(.*\): name it by its id\n$/,
     })
     t.match(await world.berth('volume', 'restore', 'ae66'), { code: 0 })
-    t.match(restored.asked, [{ params: { name: 'ac33' } }, { params: { name: 'ae66' } }])
+    t.match(restored.asked, [{ params: { name: 'ac33ac33ac33' } }, { params: { name: 'ae66' } }])
   },
 )
 
@@ -165,7 +166,7 @@ await t.test(
       code: 0,
       out: 'twin is being wiped: berth volume ls shows it until it is gone.\n',
     })
-    t.match(wiped.asked, [{ params: { name: 'ac33' } }, { params: { name: 'ae55' } }])
+    t.match(wiped.asked, [{ params: { name: 'ac33ac33ac33' } }, { params: { name: 'ae55' } }])
   },
 )
 
@@ -207,7 +208,7 @@ await t.test(
     })
     t.strictSame(routes.wiped.asked, [])
     t.match(await both.berth('volume', 'wipe', 'web', '--yes', '--driver', 'cluster'), { code: 0 })
-    t.match(routes.wiped.asked, [{ params: { name: 'ac33' } }])
+    t.match(routes.wiped.asked, [{ params: { name: 'ac33ac33ac33' } }])
   },
 )
 
@@ -253,15 +254,19 @@ await t.test('break-lock is told which host, where several have the volume', asy
     code: 1,
     err: /not mounted on "rack9", but on rack1-01/,
   })
-  t.match(await breakLock('web', '--host', 'id-of-rack1-0'), { code: 1, err: /say which one/ })
+  t.match(await breakLock('web', '--host', 'id-of-rack1-01x'), { code: 1, err: /not mounted on/ })
+  t.match(await breakLock('web', '--host', 'id-of-rack1-0'), {
+    code: 1,
+    err: /not mounted on "id-of-rack1-0", but on/,
+  })
   t.match(await breakLock('odd'), { code: 1, err: /No host has odd mounted/ })
   t.strictSame(broken.asked, [])
   for (const host of ['rack1-02', 'id-of-rack1-02', 'id-of-rack1-01']) {
     t.match(await breakLock('web', '--host', host), { code: 0 })
   }
   t.strictSame(
-    broken.asked.map(({ body }) => body),
-    ['2', '2', '1'].map(n => ({ host: `id-of-rack1-0${n}` })),
+    broken.asked.map(({ body }) => (body as { host: string }).host),
+    ['2', '2', '1'].map(n => `id-of-rack1-0${n}`),
   )
 })
 

@@ -72,8 +72,8 @@ await t.test('all faults are told at once', t => {
       'ETCD_ENDPOINTS: "https://…@192.0.2.1" is not an endpoint such as http://10.0.0.1:2379 or https://etcd1.example:2379',
       'ETCD_KEY: Must be the absolute path of a private key without a passphrase in PEM form, or its text',
       'ETCD_PREFIX="berth": Must be a path such as /berth',
-      'DATA_DIR="data": Must be an absolute path',
-      'PLUGIN_SOCKET="./p.sock": Must be an absolute path',
+      'DATA_DIR="data": Must be an absolute path, without ".", ".." and empty names',
+      'PLUGIN_SOCKET="./p.sock": Must be an absolute path, without ".", ".." and empty names',
     ].join('\n'),
   })
   t.end()

@@ -38,7 +38,7 @@ await t.test('all faults are told at once, each with its value and what was want
   t.throws(read, {
     message: [
       'LEVEL="HIGH": Must be one of low, high',
-      'FOLDER="data": Must be an absolute path',
+      'FOLDER="data": Must be an absolute path, without ".", ".." and empty names',
       'REST="soon": Must be a number and a unit, such as 60s, 10m, 24h or 7d',
       'LATER: not in this version',
     ].join('\n'),

@@ -21,8 +21,14 @@ import type {
   VolumeRecord,
 } from './volume-record.ts'
 
-/** Why a record cannot be read. */
-type Told = (why: string) => void
+/** Why a record cannot be read, and its key. */
+type Told = (why: string, key: string) => void
+
+/** All volumes, but for those whose records this version cannot read. */
+export type VolumeList = {
+  readonly volumes: readonly VolumeRecord[]
+  readonly unreadable: readonly VolumeName[]
+}
 
 /**
  * The records of volumes in the store. What is read is refused as an outage while it may be of another store than this host
@@ -52,8 +58,15 @@ export class Catalogue {
    * @param told of each that cannot
    * @throws {StoreUnavailable}
    */
-  async list(told: Told = () => {}): Promise<readonly VolumeRecord[]> {
-    return await this.#trusted(() => this.#volumes.all(entriesBelow(this.#store, VOLUMES), told))
+  async list(told: Told = () => {}): Promise<VolumeList> {
+    const unreadable: VolumeName[] = []
+    const note: Told = (why, key) => {
+      unreadable.push(key.slice(VOLUMES.length) as VolumeName)
+      told(why, key)
+    }
+    const entries = entriesBelow(this.#store, VOLUMES)
+    const volumes = await this.#trusted(() => this.#volumes.all(entries, note))
+    return { volumes, unreadable }
   }
 
   /** As `list`. @throws {StoreUnavailable} */
@@ -104,17 +117,28 @@ export class Catalogue {
    * An operator's word: the host has the volume no more, and nothing that it sent before commits afterwards; it finds out at
    * its next transaction.
    *
+   * @param since of the taking that is meant
    * @returns the record as it is afterwards
-   * @throws {Refusal} `unknown-volume`; `unknown-host` where that host does not have it mounted
+   * @throws {Refusal} `unknown-volume`; `unknown-host` where that host does not have it mounted, or has it anew
    */
-  async takeFrom(name: VolumeName, hostId: string, broken: Broken): Promise<VolumeRecord> {
+  async takeFrom(
+    name: VolumeName,
+    hostId: string,
+    broken: Broken,
+    since: string,
+  ): Promise<VolumeRecord> {
     return await this.#commits.commit(async read => {
       const entry = await read(volumeKey(name))
       const found = readVolume(entry)
       if (!found) throw new Refusal('unknown-volume', `There is no volume ${name}`)
+      // An earlier attempt, whose answer was lost.
+      if (isSameBreak(found.broken, broken)) return nothing(found)
       const { [hostId]: user, ...users } = found.users
-      if (!user) {
-        const why = `Host ${broken.name} does not have the volume ${name} mounted; see berth volume inspect ${name}`
+      if (user?.since !== since) {
+        const how = user
+          ? `has the volume ${name} since ${user.since}`
+          : `does not have ${name} mounted`
+        const why = `Host ${broken.name} ${how} by now; see berth volume inspect ${name}`
         throw new Refusal('unknown-host', why)
       }
       const hostEntry = await read(volumeHostKey(hostId))
@@ -211,10 +235,12 @@ export class Catalogue {
       case 'restore': {
         const { record } = change
         const at = volumeKey(record.name)
-        const other = readVolume(await read(at))
-        if (other) throw nameTaken(other)
+        const entryThere = await read(at)
+        const other = readVolume(entryThere)
+        // Nobody was told of one that is being made.
+        if (other && other.state !== 'making') throw nameTaken(other)
         return {
-          require: [...require, unchanged(at, undefined)],
+          require: [...require, unchanged(at, entryThere)],
           write: [{ delete: key }, { put: at, value: write(record) }],
           result: undefined,
         }
@@ -231,6 +257,9 @@ export class Catalogue {
     throw new StoreUnavailable('The store was replaced while it was read; try again')
   }
 }
+
+const isSameBreak = (a: Broken | undefined, b: Broken): boolean =>
+  a?.host === b.host && a.at === b.at
 
 const nothing = <T>(result: T): Plan<T> => ({ require: [], write: [], result })
 

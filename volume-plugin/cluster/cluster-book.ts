@@ -49,4 +49,6 @@ export type HostNotes = {
   /** What this host may have written into its record and has not been overwritten; then what it wrote before, newest last. */
   readonly nonces: readonly string[]
   readonly formerNonces: readonly string[]
+  /** The last boot of which every mount that the store has is in this book; undefined: it was lost since. */
+  readonly boot: string | undefined
 }

@@ -84,6 +84,7 @@ const hostNotes = v.object({
   generation: count,
   nonces: v.array(v.string()),
   formerNonces: v.array(v.string()),
+  boot: v.string().optional(() => undefined),
 })
 
 /** Something at a key, of the store or of the book. */

@@ -16,6 +16,7 @@ import { MountNotes } from './mount-notes.ts'
 import { Mounting } from './mounting.ts'
 import { Parking } from './parking.ts'
 import { Registration } from './registration.ts'
+import { Unnoted } from './unnoted.ts'
 
 export type ClusterOrder = {
   readonly host: Host
@@ -45,7 +46,8 @@ export async function startCluster(order: ClusterOrder) {
   const mirror = new Mirror(book, remembered.mirror)
   const notes = new MountNotes(book, remembered.mounts)
   const queue = new KeyedQueue()
-  const holding = new Holding({ host, catalogue, registration, mirror, notes, lost })
+  const unnoted = new Unnoted({ host, catalogue, registration, mirror, notes })
+  const holding = new Holding({ host, catalogue, registration, mirror, notes, unnoted, lost })
   const hostFolder = volumeName(host.name) ?? host.id
   const expected = (): string | undefined => order.clusterId || registration.cluster
   const requireCluster = async (): Promise<void> => {
@@ -58,7 +60,7 @@ export async function startCluster(order: ClusterOrder) {
   const parts = { host, catalogue, mirror, notes, making, parking, mounting, holding, queue }
   const volumes = new ClusterVolumes(parts)
   const { barred } = order
-  const known = { ...parts, registration, volumes, book, barred }
+  const known = { ...parts, registration, unnoted, volumes, book, barred }
   const keeping = new Keeping(known, remembered.kept, performance.now())
   await mounting.begin()
   const tend = async (): Promise<void> => await keeping.tend(performance.now())

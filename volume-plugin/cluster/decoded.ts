@@ -11,9 +11,9 @@ export class Decoded<T> {
 
   /**
    * @param entries all that there are
-   * @param told why one cannot be read, which is left out
+   * @param told why the one at that key cannot be read, which is left out
    */
-  async all(entries: AsyncIterable<Entry>, told: (why: string) => void): Promise<T[]> {
+  async all(entries: AsyncIterable<Entry>, told: (why: string, key: string) => void): Promise<T[]> {
     const found = new Map<string, { value: string; record: T }>()
     for await (const entry of entries) {
       const known = this.#known.get(entry.key)
@@ -22,7 +22,7 @@ export class Decoded<T> {
         try {
           found.set(entry.key, { value: entry.value, record: this.#decode(entry) })
         } catch (error) {
-          told((error as Error).message)
+          told((error as Error).message, entry.key)
         }
       }
     }

@@ -4,6 +4,9 @@ import * as v from '@badrap/valita'
  * What the plugin and its hand say to each other: a job in a line, an answer in a line, in turns.
  */
 
+/** What it says first. */
+export const STARTED = 'started'
+
 const names = v.array(v.string())
 const number = v.number().optional()
 /** The id that the file system must have; absent: any. */

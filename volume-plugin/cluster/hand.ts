@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Refusal } from '../../shared/refusal.ts'
 import { doJob } from './hand-jobs.ts'
-import { readJob, readWorld } from './hand-words.ts'
+import { readJob, readWorld, STARTED } from './hand-words.ts'
 import type { Answer, Job } from './hand-words.ts'
 import { pathOf } from './place.ts'
 
@@ -23,6 +23,7 @@ const AWAY = ['ENOTCONN', 'EIO', 'ETIMEDOUT', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENOD
 
 // The modes of what is made are ours to say.
 process.umask(0)
+process.stdout.write(`${STARTED}\n`)
 for await (const line of createInterface({ input: process.stdin })) {
   process.stdout.write(`${JSON.stringify(await answer(readJob(line)))}\n`)
 }

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { readAnswer } from './hand-words.ts'
+import { within } from '../../shared/within.ts'
+import { readAnswer, STARTED } from './hand-words.ts'
 import type { Answer, Job } from './hand-words.ts'
 import type { RootSettings } from './root.ts'
 
@@ -12,6 +13,8 @@ const MOST_HANDS = 4
 const MOST_WORDS = 2000
 /** For a turn: many containers may start at once, on a machine that has just booted. */
 const WAIT_MS = 12_000
+/** On a machine that has just booted, with everything still on its disk. */
+const START_MS = 12_000
 
 /** A job was not done by its deadline. Its hand was killed, but lives on for as long as the file system hangs. */
 export class HandLate extends Error {
@@ -127,6 +130,7 @@ export class Hands {
 export class Hand {
   readonly #child: ChildProcess
   readonly #gone = Promise.withResolvers<void>()
+  readonly #started = Promise.withResolvers<void>()
   #asked: PromiseWithResolvers<Answer> | undefined
   #said = ''
   /** Why it does nothing any more. */
@@ -157,8 +161,13 @@ export class Hand {
     if (stdout) createInterface({ input: stdout }).on('line', line => this.#hear(line))
   }
 
-  /** @throws {HandLate} */
+  /**
+   * @param withinMs from when it has started: that it is slow to start says nothing of the file system
+   * @throws {HandLate}
+   * @throws {HandsBusy}
+   */
   async ask(job: Job, withinMs: number): Promise<Answer> {
+    await this.#requireStarted()
     if (this.#failed) throw this.#failed
     const asked = Promise.withResolvers<Answer>()
     this.#asked = asked
@@ -173,6 +182,13 @@ export class Hand {
       clearTimeout(timer)
       this.#asked = undefined
     }
+  }
+
+  async #requireStarted(): Promise<void> {
+    const started = this.#started.promise.then(() => true)
+    if ((await within(started, START_MS)) !== undefined) return
+    this.kill()
+    throw new HandsBusy(`the program that asks did not start in ${START_MS / 1000} s`)
   }
 
   end(): void {
@@ -192,6 +208,7 @@ export class Hand {
   }
 
   #hear(line: string): void {
+    if (line === STARTED) return this.#started.resolve()
     try {
       this.#asked?.resolve(readAnswer(line))
     } catch (error) {
@@ -200,6 +217,7 @@ export class Hand {
   }
 
   #fail(how: string, cause?: Error): void {
+    this.#started.resolve()
     this.#gone.resolve()
     const said = this.#said.trim()
     const message = `The program that asks the cluster file system ${how}${said && `: ${said}`}`

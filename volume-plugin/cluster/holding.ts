@@ -9,6 +9,7 @@ import type { Mirror } from './mirror.ts'
 import { isHeld, isMounted } from './mount-notes.ts'
 import type { MountNotes } from './mount-notes.ts'
 import type { Registration } from './registration.ts'
+import type { Unnoted } from './unnoted.ts'
 import { join, leave, requireReady } from './volume-changes.ts'
 import type { VolumeId, VolumeRecord } from './volume-record.ts'
 
@@ -18,6 +19,7 @@ export type HoldingParts = {
   readonly registration: Registration
   readonly mirror: Mirror
   readonly notes: MountNotes
+  readonly unnoted: Unnoted
   /** Told of a volume that was taken from this host while it has it mounted. */
   readonly lost: (name: VolumeName, why: string) => void
 }
@@ -39,6 +41,7 @@ export class Holding {
    */
   async take(name: VolumeName): Promise<Taken> {
     const { notes, mirror } = this.#parts
+    await this.#parts.unnoted.remember(name)
     const before = notes.get(name)
     const known = mirror.get(name)
     if (before && isHeld(before) && known && known.id === before.volume) {
@@ -79,7 +82,7 @@ export class Holding {
         // Not mounted: killed before that was counted.
         return await (isMounted(note) ? this.#confirm(name, note) : this.#leave(name, note))
       case 'lost':
-        return await (isMounted(note) ? undefined : this.#parts.notes.remove(name))
+        return await (isMounted(note) ? this.#regain(name, note) : this.#parts.notes.remove(name))
       default:
         return note.state satisfies never
     }
@@ -93,24 +96,6 @@ export class Holding {
       await notes.put(name, { ...note, state: 'untold' })
   }
 
-  /**
-   * What the store has of this host from before its reboot: no container has it any more. What is of this boot stays, also
-   * where nobody here knows it: then the book was lost, and containers may still have it.
-   */
-  async forgetFormer(name: VolumeName): Promise<void> {
-    const { host, mirror } = this.#parts
-    const record = mirror.get(name)
-    const op = record?.users[host.id]?.op
-    if (!record || op === undefined || !this.isOfFormerBoot(record)) return
-    await this.#change(name, found => leave(found, host.id, op))
-  }
-
-  isOfFormerBoot({ name, users }: VolumeRecord): boolean {
-    const { host, notes } = this.#parts
-    const user = users[host.id]
-    return user !== undefined && user.boot !== host.boot && notes.get(name)?.op !== user.op
-  }
-
   async #takeAnew(name: VolumeName): Promise<Taken> {
     const { notes, mirror } = this.#parts
     const known = mirror.get(name)
@@ -122,7 +107,10 @@ export class Holding {
     const op = counted?.op ?? randomUUID()
     const since = new Date().toISOString()
     const taking = await notes.put(name, { volume, op, since, state: 'taking', ids })
-    const of = (id: VolumeId) => ({ ...taking, volume: id, ids: id === volume ? ids : {} })
+    const of = (id: VolumeId) => {
+      if (id !== volume && isMounted(taking)) this.#parts.lost(name, isAnother(name).message)
+      return { ...taking, volume: id, ids: id === volume ? ids : {} }
+    }
     try {
       const record = await this.#join(name, taking)
       return { record, note: await notes.put(name, { ...of(record.id), state: 'taken' }) }
@@ -179,6 +167,19 @@ export class Holding {
     } catch (error) {
       if (!isLoss(error)) throw error
       await this.#lose(name, note, error.message)
+    }
+  }
+
+  /** Nobody else has it by now, and no operator took it from this host: what is mounted here is told again. */
+  async #regain(name: VolumeName, note: MountNote): Promise<void> {
+    const { mirror, host, notes } = this.#parts
+    const record = mirror.get(name)
+    if (!record || record.id !== note.volume || record.broken?.host === host.id) return
+    try {
+      await this.#join(name, note, note.volume)
+      await notes.put(name, { ...note, state: 'taken' })
+    } catch (error) {
+      if (!isLoss(error)) throw error
     }
   }
 

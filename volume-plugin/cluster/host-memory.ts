@@ -31,7 +31,8 @@ export class HostMemory {
   /** Those of the history; the first ones where there are none. Before the first registration has succeeded, the generation is 0. */
   notesOf(history: string): HostNotes {
     if (this.#notes?.history === history) return this.#notes
-    return { history, cluster: undefined, generation: 0, nonces: [], formerNonces: [] }
+    const boot = this.#notes?.boot
+    return { history, cluster: undefined, generation: 0, nonces: [], formerNonces: [], boot }
   }
 
   /** It is written with the next change. */
@@ -42,6 +43,10 @@ export class HostMemory {
   async noteCluster(id: string): Promise<void> {
     this.#cluster = id
     if (this.#notes) await this.#put(this.#notes)
+  }
+
+  async noteBoot(boot: string): Promise<void> {
+    if (this.#notes) await this.#put({ ...this.#notes, boot })
   }
 
   /**

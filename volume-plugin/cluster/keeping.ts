@@ -10,7 +10,9 @@ import type { Mirror } from './mirror.ts'
 import type { MountNotes } from './mount-notes.ts'
 import type { Mounting } from './mounting.ts'
 import type { Parking } from './parking.ts'
+import { Barred } from './registration.ts'
 import type { Registration } from './registration.ts'
+import type { Unnoted } from './unnoted.ts'
 import type { ParkedRecord, RemovalId, VolumeId } from './volume-record.ts'
 
 export type KeepingParts = {
@@ -18,6 +20,7 @@ export type KeepingParts = {
   readonly catalogue: Catalogue
   readonly mirror: Mirror
   readonly holding: Holding
+  readonly unnoted: Unnoted
   readonly notes: MountNotes
   readonly mounting: Mounting
   readonly parking: Parking
@@ -30,6 +33,8 @@ export type KeepingParts = {
 const FENCE_EVERY_MS = 30_000
 /** What another host destroys is left to it for so long at least: many at one folder are in each other's way. */
 const TAKEN_UP_AFTER_MS = 10 * 60_000
+/** Of a host that stood still for longer nobody can say that it saw anything. */
+const MOST_PASSED_MS = 60_000
 /** How often the time that a removed volume was seen is written down. */
 const NOTED_EVERY_MS = 10 * 60_000
 
@@ -82,11 +87,11 @@ export class Keeping {
   }
 
   async idle(): Promise<void> {
-    await Promise.all([this.#running, this.#destroying])
+    await Promise.allSettled([this.#running, this.#destroying])
   }
 
   async #tend(now: number): Promise<void> {
-    const passed = now - this.#last
+    const passed = Math.min(now - this.#last, MOST_PASSED_MS)
     this.#last = now
     try {
       await this.#enter(now)
@@ -114,7 +119,10 @@ export class Keeping {
   async #enter(now: number): Promise<void> {
     const { registration, barred } = this.#parts
     const why = barred()
-    if (why !== undefined) throw new Refusal('not-ready', why)
+    if (why !== undefined) {
+      registration.barBy(why)
+      throw new Barred(why)
+    }
     if (!registration.isRegistered || (await registration.refresh()) === 'raised') {
       await registration.register()
     } else if (now - this.#fenced < FENCE_EVERY_MS) return
@@ -125,7 +133,7 @@ export class Keeping {
   /** What cannot be done for one volume does not keep the others waiting. @returns what went wrong */
   async #settleAll(): Promise<Error[]> {
     const faults: Error[] = []
-    const { notes, mirror, holding, mounting } = this.#parts
+    const { notes, mirror, holding, unnoted, mounting, registration } = this.#parts
     for (const name of notes.names()) {
       await this.#alone(name, faults, async () => {
         await holding.settle(name)
@@ -133,10 +141,16 @@ export class Keeping {
       })
     }
     for (const record of mirror.all()) {
-      if (!holding.isOfFormerBoot(record)) continue
+      if (!unnoted.has(record)) continue
       const { name } = record
-      await this.#alone(name, faults, async () => await holding.forgetFormer(name))
+      await this.#alone(name, faults, async () => await unnoted.settle(name))
     }
+    for (const name of mounting.bound()) {
+      await this.#alone(name, faults, async () => {
+        if (!notes.get(name)) await mounting.detach(name)
+      })
+    }
+    if (faults.length === 0 && !registration.isWhole) await registration.noteWhole()
     return faults
   }
 
@@ -157,7 +171,8 @@ export class Keeping {
     if (state === 'destroying') {
       this.#destroyed.set(removal, (this.#destroyed.get(removal) ?? 0) + passed)
     }
-    const kept = this.keptFor(parked) + passed
+    const before = this.#kept.get(removal)
+    const kept = before === undefined ? 0 : before + passed
     this.#kept.set(removal, kept)
     if (kept - (this.#noted.get(removal) ?? -NOTED_EVERY_MS) < NOTED_EVERY_MS) return
     this.#noted.set(removal, kept)

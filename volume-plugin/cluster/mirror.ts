@@ -1,5 +1,6 @@
 import { isOutage } from '../../shared/store.ts'
 import type { VolumeName } from '../volume-name.ts'
+import type { VolumeList } from './catalogue.ts'
 import type { ClusterBook } from './cluster-book.ts'
 import type { VolumeRecord } from './volume-record.ts'
 
@@ -41,7 +42,7 @@ export class Mirror {
    *
    * @throws {Error} what is no outage
    */
-  async refresh(list: () => Promise<readonly VolumeRecord[]>): Promise<void> {
+  async refresh(list: () => Promise<VolumeList>): Promise<void> {
     const mark = (this.#count += 1)
     try {
       await this.#replace(await list(), mark)
@@ -53,13 +54,13 @@ export class Mirror {
   }
 
   /** All of them, as they were read after `mark`. Of two lists that were read at once, the one begun first may be older. */
-  async #replace(records: readonly VolumeRecord[], mark: number): Promise<void> {
+  async #replace({ volumes, unreadable }: VolumeList, mark: number): Promise<void> {
     if (mark < this.#listed) return
     this.#listed = mark
     const isOlder = (name: VolumeName) => (this.#learned.get(name) ?? 0) <= mark
-    const there = new Set(records.map(({ name }) => name))
+    const there = new Set([...volumes.map(({ name }) => name), ...unreadable])
     await this.#set(
-      records.filter(record => isOlder(record.name) && !isSame(record, this.get(record.name))),
+      volumes.filter(record => isOlder(record.name) && !isSame(record, this.get(record.name))),
       Array.from(this.#records.keys()).filter(name => !there.has(name) && isOlder(name)),
     )
     for (const [name, at] of this.#learned) if (at <= mark) this.#learned.delete(name)

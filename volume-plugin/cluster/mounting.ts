@@ -48,6 +48,11 @@ export class Mounting {
     }
   }
 
+  /** What is mounted as far as this process knows. */
+  bound(): readonly VolumeName[] {
+    return [...this.#bound]
+  }
+
   /** The volume's root, where it is mounted as far as this process knows. */
   rootOf(name: VolumeName): string | undefined {
     return this.#bound.has(name) ? this.#at(name) : undefined

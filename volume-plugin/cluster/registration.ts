@@ -168,6 +168,21 @@ export class Registration {
     })
   }
 
+  /** Whether this host's notes tell of all that it has mounted since it booted. */
+  get isWhole(): boolean {
+    return this.#memory.notes?.boot === this.host.boot
+  }
+
+  /** From now on they do. */
+  async noteWhole(): Promise<void> {
+    await this.#alone(async () => await this.#memory.noteBoot(this.host.boot))
+  }
+
+  /** Somebody has to look before this host is believed to be the one that the store knows. */
+  barBy(reason: string): void {
+    this.#bar(reason)
+  }
+
   /** The store has this file system, as somebody saw there. */
   async noteCluster(id: string): Promise<void> {
     if (id === this.cluster) return

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { MountLine } from '../../shared/mountinfo.ts'
 
 export type RootSettings = {
@@ -34,37 +34,18 @@ export function lookAtRoot(settings: RootSettings, lines: readonly MountLine[]):
 
 /**
  * The mount that the host has at `root`. Which of its folders is seen at `mount` is not known here, so that "/srv/data" is
- * looked for at "/cluster/srv/data", then at "/cluster/data", unless it is known that "/cluster" is no folder "srv";
- * "/cluster" itself is somebody's mistake.
+ * looked for at "/cluster/srv/data", then at "/cluster/data"; "/cluster" itself is somebody's mistake.
  */
 export function locate(
   root: string,
   mount: string,
   lines: readonly MountLine[],
 ): MountLine | undefined {
-  const folder = lines.find(({ at }) => mount !== '' && at === mount)
-  return seen(root, mount, lines, source => mayBe(folder, source))
-}
-
-/** @param isSource whether the host's folder of that path may be the one at `mount` */
-function seen(
-  root: string,
-  mount: string,
-  lines: readonly MountLine[],
-  isSource: (path: string) => boolean,
-): MountLine | undefined {
   if (root === '') return undefined
   const names = root.split('/').filter(name => name !== '')
-  const tails = mount === '' ? [names] : names.map((_, at) => names.slice(at))
-  const possible = tails.filter(tail => isSource(root.slice(0, -join('/', ...tail).length)))
-  const places = possible.map(tail => join('/', mount, ...tail))
+  const places =
+    mount === '' ? [join('/', ...names)] : names.map((_, at) => join(mount, ...names.slice(at)))
   return places.map(place => lines.find(({ at }) => at === place)).find(line => line !== undefined)
-}
-
-/** The kernel tells its path in its own file system, which ends as that on the host does, unless it is where one is mounted. */
-function mayBe(folder: MountLine | undefined, source: string): boolean {
-  if (!folder || folder.root === '/' || source === '') return true
-  return basename(folder.root) === basename(source)
 }
 
 /** Every fault, each with what would help; undefined where the right file system may be there. */
@@ -81,22 +62,13 @@ export function whyNotThere(
   const faults = [
     folder && !line && isOneOf(settings, folder) ? whyNotItself(settings, folder) : undefined,
     mount !== '' ? whyNothingArrives(settings, folder, line) : undefined,
-    line ? whyNotRight(settings, line) : whyNothing(settings, folder, lines),
+    line
+      ? whyNotRight(settings, line)
+      : `Nothing is mounted on ${root}: mount the cluster file system there`,
   ]
   const [first, ...more] = faults.filter(fault => fault !== undefined)
   // Of a source that is wrong, what is seen through it says nothing.
   return line ? [first, ...more].filter(Boolean).join('. ') || undefined : first
-}
-
-function whyNothing(
-  { root, mount }: RootSettings,
-  folder: MountLine | undefined,
-  lines: readonly MountLine[],
-): string {
-  const other = seen(root, mount, lines, () => true)
-  return folder && other
-    ? `${root} is not below cluster.source, which is the folder ${folder.root} of its file system: what is mounted on ${other.at.slice(mount.length)} in that is not taken for it. Set CLUSTER_ROOT and cluster.source to the paths that "realpath" prints`
-    : `Nothing is mounted on ${root}: mount the cluster file system there`
 }
 
 function whyNotRight({ root, types }: RootSettings, line: MountLine): string | undefined {
@@ -123,6 +95,9 @@ function whyNothingArrives(
 ): string | undefined {
   if (folder?.propagation.some(each => /^(?:master|shared):/.test(each))) return undefined
   const source = sourceOf(root, mount, folder, line)
+  if (source === '/') {
+    return `The file system on ${root} has no folder of its own above it that the plugin could be given: mount it below one, such as /mnt${root}, and set CLUSTER_ROOT to that`
+  }
   return `What the host mounts below ${source} after the plugin was enabled does not arrive in it, since that is no shared mount point: run "mount --rbind ${source} ${source}" and "mount --make-rshared ${source}" on the host, then disable the plugin, set cluster.source=${source}, and enable it`
 }
 

@@ -92,6 +92,8 @@ async function init(cluster: Served, { body }: AdminRequest): Promise<object> {
   const known = await catalogue.cluster()
   const there = await files.check()
   if (there === undefined && known !== undefined && again !== true) throw notThat(known)
+  if (clusterId !== '' && known !== undefined && clusterId !== known)
+    throw notPinned(clusterId, known)
   const wanted = there ?? known ?? (clusterId || randomBytes(16).toString('hex'))
   const id = await files.init(wanted as ClusterId)
   const inStore = await catalogue.initCluster(id)
@@ -101,6 +103,12 @@ async function init(cluster: Served, { body }: AdminRequest): Promise<object> {
     `The file system at CLUSTER_ROOT is of cluster ${id}, and this etcd belongs to cluster ${inStore}: mount the right one, or name the right etcd`,
   )
 }
+
+const notPinned = (pinned: string, known: string): Refusal =>
+  new Refusal(
+    'not-mounted',
+    `CLUSTER_ID is ${pinned}, and this etcd knows the file system ${known}: correct one of CLUSTER_ID and ETCD_ENDPOINTS`,
+  )
 
 const notThat = (known: string): Refusal =>
   new Refusal(
@@ -165,7 +173,8 @@ function read<T>(type: v.Type<T>, body: unknown): T {
   throw new Refusal('bad-request', `Cannot read the order: ${order.message}`)
 }
 
-const breakOrder = v.object({ host: v.string().optional() })
+/** `since`: of the taking that the operator was shown; there may be another by now. */
+const breakOrder = v.object({ host: v.string().optional(), since: v.string().optional() })
 
 async function breakLock(cluster: Served, { params, body }: AdminRequest): Promise<object> {
   const { catalogue, mirror } = cluster
@@ -174,8 +183,9 @@ async function breakLock(cluster: Served, { params, body }: AdminRequest): Promi
   if (found.is === 'parked') throw new Refusal('volume-exists', 'It is removed: no host has it')
   const { name, users } = found.record
   const [host, user] = meant(name, Object.entries(users), order.host)
+  const { since = user.since } = order
   const broken = { host, name: user.name, at: new Date().toISOString() }
-  await catalogue.takeFrom(name, host, broken)
+  await catalogue.takeFrom(name, host, broken, since)
   const record = await catalogue.find(name)
   await mirror.learn(name, record)
   return {
@@ -206,7 +216,7 @@ function meant(
 /** By its id, which somebody may have given to another as its name; else by its name, and then a volume before what was removed. */
 async function find({ catalogue }: Served, params: AdminRequest['params']): Promise<Found> {
   const wanted = requireVolumeName(params['name'] ?? '')
-  const byId = (await catalogue.list()).find(({ id }) => id === String(wanted))
+  const byId = (await catalogue.list()).volumes.find(({ id }) => id === String(wanted))
   if (byId) return { is: 'volume', record: byId }
   const removed = await catalogue.listParked()
   const parkedById = removed.find(({ volume }) => volume.id === String(wanted))

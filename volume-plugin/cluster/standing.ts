@@ -36,7 +36,7 @@ function otherStore(before: string, now: string): string {
 }
 
 const ADOPT =
-  'check that no exclusive volume is mounted on two hosts, then run on each host: berth cluster adopt'
+  'check that no exclusive volume is mounted on two hosts, then run on each host, first where they are mounted: berth cluster adopt'
 const NO_ENDPOINTS =
   'The volumes of this host are kept in etcd, but ETCD_ENDPOINTS is empty: set it again'
 const WAS_LOCAL =

@@ -6,6 +6,8 @@ import type { Locks } from './locks.ts'
 import type { Mounting } from './mounting.ts'
 import type { Resuming } from './resuming.ts'
 
+/** Of a host that stood still for longer nobody can say that it kept anything. */
+const MOST_PASSED_MS = 60_000
 /** How often the time that a parked volume has been kept is written down. */
 const NOTED_EVERY_MS = 10 * 60_000
 
@@ -34,7 +36,7 @@ export class Keeping {
 
   /** Returns when all of it is done, which may be never: a disk that hangs holds up its own claim alone. */
   async tend(now: number): Promise<void> {
-    const passed = now - this.#last
+    const passed = Math.min(now - this.#last, MOST_PASSED_MS)
     this.#last = now
     for (const { state } of this.#claims.all()) {
       if (state.is === 'parked') this.#kept.set(state, (this.#kept.get(state) ?? 0) + passed)

@@ -25,6 +25,7 @@ const notes = {
   generation: 2,
   nonces: ['n3'],
   formerNonces: ['n1', 'n2'],
+  boot: 'boot',
 }
 
 await t.test('an empty book remembers nothing', async t => {

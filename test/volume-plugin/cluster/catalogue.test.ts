@@ -10,22 +10,24 @@ import type { Fate } from './hosts-world.ts'
 
 const keep = (record: VolumeRecord) => (): Change => ({ do: 'put', record })
 
+const { since: SINCE } = someUser('a')
+
 await t.test('a volume is made, found on every host, parked, restored and destroyed', async t => {
   const { a, b } = await hosts()
   const made = someVolume('data')
   t.equal(await a.catalogue.find(made.name), undefined)
   t.strictSame(await a.catalogue.change(made.name, keep(made)), made)
   t.strictSame(await b.catalogue.find(made.name), made)
-  t.strictSame(await b.catalogue.list(), [made])
+  t.strictSame((await b.catalogue.list()).volumes, [made])
 
   const parked = parkedOf(made)
   t.equal(await b.catalogue.change(made.name, () => ({ do: 'park', parked })), undefined)
-  t.strictSame(await a.catalogue.list(), [])
+  t.strictSame((await a.catalogue.list()).volumes, [])
   t.strictSame(await a.catalogue.listParked(), [parked])
 
   const record = { ...made, state: 'restoring' } as const
   t.equal(await a.catalogue.changeParked(made.id, () => ({ do: 'restore', record })), undefined)
-  t.strictSame(await b.catalogue.list(), [record])
+  t.strictSame((await b.catalogue.list()).volumes, [record])
   t.strictSame(await b.catalogue.listParked(), [])
 
   await a.catalogue.change(made.name, () => ({ do: 'park', parked }))
@@ -153,7 +155,7 @@ await t.test('a host from which a volume was taken goes on with others at once',
   a.way.fates = ['lost']
   const change = a.catalogue.change(made.name, keep(made))
   const broken = { host: 'a', name: 'rack a', at: '2026-11-21T16:00:00.000Z' }
-  await b.catalogue.takeFrom(held.name, 'a', broken)
+  await b.catalogue.takeFrom(held.name, 'a', broken, SINCE)
   // By now it is as another host made it: that is decided upon anew.
   await b.catalogue.change(made.name, found => keep({ ...(found ?? made), createdBy: 'b' })())
   t.match(await change, { createdBy: made.createdBy })
@@ -215,7 +217,11 @@ await t.test(
     a.way.fate = () => 'done'
 
     const broken = { host: 'a', name: 'rack a', at: '2026-11-21T16:00:00.000Z' }
-    t.strictSame(await b.catalogue.takeFrom(held.name, 'a', broken), { ...held, users: {}, broken })
+    t.strictSame(await b.catalogue.takeFrom(held.name, 'a', broken, SINCE), {
+      ...held,
+      users: {},
+      broken,
+    })
     t.strictSame(await b.catalogue.find(held.name), { ...held, users: {}, broken })
     t.equal(a.way.arrive(), 0)
     t.strictSame(await b.catalogue.find(other.name), other)
@@ -240,8 +246,8 @@ await t.test(
     const held = someVolume('data', { users: { a: someUser('a'), gone: someUser('gone') } })
     await a.catalogue.change(held.name, keep(held))
     const at = '2026-11-21T16:00:00.000Z'
-    await a.catalogue.takeFrom(held.name, 'gone', { host: 'gone', name: 'rack gone', at })
-    await a.catalogue.takeFrom(held.name, 'a', { host: 'a', name: 'rack a', at })
+    await a.catalogue.takeFrom(held.name, 'gone', { host: 'gone', name: 'rack gone', at }, SINCE)
+    await a.catalogue.takeFrom(held.name, 'a', { host: 'a', name: 'rack a', at }, SINCE)
     t.equal(await a.registration.refresh(), 'raised')
     t.match(await a.catalogue.find(held.name), { users: {}, broken: { host: 'a' } })
   },
@@ -254,15 +260,33 @@ await t.test('taking it is done once, whatever becomes of the answer', async t =
     await a.catalogue.change(held.name, keep(held))
     b.way.fates = [fate]
     const broken = { host: 'a', name: 'rack a', at: '2026-11-21T16:00:00.000Z' }
-    t.match(await b.catalogue.takeFrom(held.name, 'a', broken), { users: {} })
+    t.match(await b.catalogue.takeFrom(held.name, 'a', broken, SINCE), { users: {} })
     const other = someVolume('other')
     t.strictSame(await a.catalogue.change(other.name, keep(other)), other)
     t.equal(a.registration.generation, 2, fate)
-    await t.rejects(b.catalogue.takeFrom(held.name, 'a', broken), { code: 'unknown-host' })
-    await t.rejects(b.catalogue.takeFrom(someVolume('none').name, 'a', broken), {
+    const again = { ...broken, at: '2026-11-21T17:00:00.000Z' }
+    await t.rejects(b.catalogue.takeFrom(held.name, 'a', again, SINCE), { code: 'unknown-host' })
+    t.match(
+      await b.catalogue.takeFrom(held.name, 'a', broken, SINCE),
+      { users: {} },
+      'the same one',
+    )
+    await t.rejects(b.catalogue.takeFrom(someVolume('none').name, 'a', broken, SINCE), {
       code: 'unknown-volume',
     })
   }
+})
+
+await t.test('what the host has taken anew since is not taken from it', async t => {
+  const { a, b } = await hosts()
+  const held = someVolume('data', { users: { a: someUser('a') } })
+  await a.catalogue.change(held.name, keep(held))
+  const broken = { host: 'a', name: 'rack a', at: '2026-11-21T16:00:00.000Z' }
+  const earlier = '2026-11-21T14:00:00.000Z'
+  await t.rejects(b.catalogue.takeFrom(held.name, 'a', broken, earlier), {
+    message: /has the volume data since 2026-11-21T15:00:00.000Z by now/,
+  })
+  t.strictSame(await b.catalogue.find(held.name), held)
 })
 
 await t.test('one host alone keeps its volumes by itself', async t => {
@@ -294,7 +318,7 @@ await t.test('one host alone keeps its volumes by itself', async t => {
   const late = before.catalogue.change(made.name, () => ({ do: 'delete' }))
   await late.catch(() => undefined)
   t.match(
-    await after.catalogue.list(),
+    (await after.catalogue.list()).volumes,
     [{ name: 'data' }],
     'two processes of one host: the later one has it',
   )
@@ -310,7 +334,9 @@ await t.test('a record of a later version hides no other, and is not taken for n
     shared.commit({ require: [], write: [{ put, value: '{"of": "a later version"}' }] })
   }
   const told: string[] = []
-  t.strictSame(await a.catalogue.list(why => told.push(why)), [made])
+  const { volumes, unreadable } = await a.catalogue.list(why => told.push(why))
+  t.strictSame(volumes, [made])
+  t.strictSame(unreadable, ['newer'])
   t.strictSame(await a.catalogue.listParked(why => told.push(why)), [parkedOf(gone)])
   t.match(told, [/^The record v1\/volumes\/newer cannot/, /^The record v1\/parked\/newer cannot/])
   await t.rejects(a.catalogue.find(someVolume('newer').name), { message: /newer cannot be read/ })

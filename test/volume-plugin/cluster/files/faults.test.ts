@@ -153,5 +153,6 @@ async function withFault(
     settings,
   ])
   child.stdin.end(`${JSON.stringify(job)}\n`)
-  return JSON.parse(await text(child.stdout))
+  const [, answer = ''] = (await text(child.stdout)).split('\n')
+  return JSON.parse(answer)
 }
