@@ -9,9 +9,9 @@ import { CLUSTER, PARKED, parkedKey, volumeHostKey, volumeKey, VOLUMES } from '.
 import { readCluster, readHost, readParked, readVolume, write } from './cluster-records.ts'
 import { Decoded } from './decoded.ts'
 import { FencedCommits } from './fenced-commits.ts'
-import type { Plan, Read } from './fenced-commits.ts'
-import { claimPlace } from './places.ts'
+import type { Plan } from './fenced-commits.ts'
 import type { Registration } from './registration.ts'
+import { nothing, planned, plannedParked } from './volume-plans.ts'
 import type {
   Broken,
   Change,
@@ -93,7 +93,7 @@ export class Catalogue {
     return await this.#commits.commit(async read => {
       const entry = await read(volumeKey(name))
       const found = readVolume(entry)
-      return await this.#planned(name, entry, found, decide(found), read)
+      return await planned(this.#store, { entry, found, read }, name, decide(found))
     }, signal)
   }
 
@@ -109,7 +109,7 @@ export class Catalogue {
     return await this.#commits.commit(async read => {
       const entry = await read(parkedKey(id))
       const found = readParked(entry)
-      return await this.#plannedParked(id, entry, found, decide(found), read)
+      return await plannedParked({ entry, found, read }, id, decide(found))
     })
   }
 
@@ -179,75 +179,6 @@ export class Catalogue {
     return there
   }
 
-  async #planned(
-    name: VolumeName,
-    entry: Entry | undefined,
-    found: VolumeRecord | undefined,
-    change: Change,
-    read: Read,
-  ): Promise<Plan<VolumeRecord | undefined>> {
-    const key = volumeKey(name)
-    const require = [unchanged(key, entry)]
-    switch (change.do) {
-      case 'nothing':
-        return nothing(found)
-      case 'put': {
-        const { record } = change
-        const place = await claimPlace(this.#store, read, found, record)
-        return {
-          require: [...require, ...place.require],
-          write: [{ put: key, value: write(record) }, ...place.write],
-          result: record,
-        }
-      }
-      case 'delete':
-        return { require, write: entry ? [{ delete: key }] : [], result: undefined }
-      case 'park': {
-        const { parked } = change
-        const at = parkedKey(parked.volume.id)
-        return {
-          require: [...require, unchanged(at, undefined)],
-          write: [{ delete: key }, { put: at, value: write(parked) }],
-          result: undefined,
-        }
-      }
-    }
-  }
-
-  async #plannedParked(
-    id: VolumeId,
-    entry: Entry | undefined,
-    found: ParkedRecord | undefined,
-    change: ParkedChange,
-    read: Read,
-  ): Promise<Plan<ParkedRecord | undefined>> {
-    const key = parkedKey(id)
-    const require = [unchanged(key, entry)]
-    switch (change.do) {
-      case 'nothing':
-        return nothing(found)
-      case 'put': {
-        const { parked } = change
-        return { require, write: [{ put: key, value: write(parked) }], result: parked }
-      }
-      case 'delete':
-        return { require, write: entry ? [{ delete: key }] : [], result: undefined }
-      case 'restore': {
-        const { record } = change
-        const at = volumeKey(record.name)
-        const entryThere = await read(at)
-        const other = readVolume(entryThere)
-        // Nobody was told of one that is being made.
-        if (other && other.state !== 'making') throw nameTaken(other)
-        return {
-          require: [...require, unchanged(at, entryThere)],
-          write: [{ delete: key }, { put: at, value: write(record) }],
-          result: undefined,
-        }
-      }
-    }
-  }
-
   /** @throws {StoreUnavailable} where it may be of another store than this host registered with */
   async #trusted<T>(read: () => Promise<T>): Promise<T> {
     this.#registration.requireTrust()
@@ -260,11 +191,3 @@ export class Catalogue {
 
 const isSameBreak = (a: Broken | undefined, b: Broken): boolean =>
   a?.host === b.host && a.at === b.at
-
-const nothing = <T>(result: T): Plan<T> => ({ require: [], write: [], result })
-
-const nameTaken = ({ name, createdBy, created }: VolumeRecord): Refusal =>
-  new Refusal(
-    'volume-exists',
-    `The name ${name} is another volume's by now, made by host ${createdBy} at ${created}: remove that one first`,
-  )

@@ -16,6 +16,7 @@ import { MountNotes } from './mount-notes.ts'
 import { Mounting } from './mounting.ts'
 import { Parking } from './parking.ts'
 import { Registration } from './registration.ts'
+import { Retention } from './retention.ts'
 import { Unnoted } from './unnoted.ts'
 
 export type ClusterOrder = {
@@ -60,13 +61,14 @@ export async function startCluster(order: ClusterOrder) {
   const parts = { host, catalogue, mirror, notes, making, parking, mounting, holding, queue }
   const volumes = new ClusterVolumes(parts)
   const { barred } = order
-  const known = { ...parts, registration, unnoted, volumes, book, barred }
-  const keeping = new Keeping(known, remembered.kept, performance.now())
+  const retention = new Retention(parking, book, remembered.kept)
+  const known = { ...parts, registration, unnoted, retention, volumes, barred }
+  const keeping = new Keeping(known, performance.now())
   await mounting.begin()
   const tend = async (): Promise<void> => await keeping.tend(performance.now())
   const idle = async (): Promise<void> => await keeping.idle()
   const { clusterId } = order
-  return { ...known, files, store, keeping, clusterId, expected, tend, idle }
+  return { ...known, files, store, clusterId, expected, tend, idle }
 }
 
 const UNKNOWN_CLUSTER =

@@ -157,10 +157,10 @@ async function restore(cluster: Served, { params }: AdminRequest): Promise<objec
 }
 
 async function wipe(cluster: Served, { params }: AdminRequest): Promise<object> {
-  const { keeping, catalogue, tend } = cluster
+  const { retention, catalogue, tend } = cluster
   const found = await find(cluster, params)
   if (found.is === 'volume') throw notParked(found, 'wiped')
-  await keeping.wipe(found.parked)
+  await retention.wipe(found.parked)
   void tend().catch(() => {})
   const { id } = found.parked.volume
   const now = (await catalogue.listParked()).find(({ volume }) => volume.id === id)

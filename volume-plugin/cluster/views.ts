@@ -37,8 +37,8 @@ export function volumeOf(record: VolumeRecord, known: Known): Volume {
 /** A volume as the operator sees it. */
 export function volumeView(record: VolumeRecord, known: Known & Problems): object {
   const { id, name, state, options, created, createdBy, broken } = record
-  const { mounting, notes, keeping } = known
-  const problem = keeping.problemOf(id)
+  const { mounting, notes, retention } = known
+  const problem = retention.problemOf(id)
   const note = notes.get(name)
   return {
     name,
@@ -61,8 +61,8 @@ export function volumeView(record: VolumeRecord, known: Known & Problems): objec
 export function parkedView(parked: ParkedRecord, known: Known & Problems): object {
   const { volume, state, since, by, keepMs } = parked
   const { id, name, options, created, createdBy } = volume
-  const problem = known.keeping.problemOf(id)
-  const leftMs = Math.max(0, keepMs - known.keeping.keptFor(parked))
+  const problem = known.retention.problemOf(id)
+  const leftMs = Math.max(0, keepMs - known.retention.keptFor(parked))
   return {
     name,
     id,
@@ -79,7 +79,7 @@ export function parkedView(parked: ParkedRecord, known: Known & Problems): objec
 }
 
 type Problems = {
-  readonly keeping: {
+  readonly retention: {
     problemOf(id: VolumeId): string | undefined
     keptFor(parked: ParkedRecord): number
   }
