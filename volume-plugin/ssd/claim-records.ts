@@ -1,21 +1,13 @@
 import * as v from '@badrap/valita'
-import { volumeName } from '../volume-name.ts'
-import type { VolumeName } from '../volume-name.ts'
+import { hex, name, time } from '../record-values.ts'
 import { LONGEST_HOST } from './claim.ts'
 import type { Claim, ClaimId } from './claim.ts'
 import type { DiskKey } from './disk.ts'
 import { decodeSsdOptions } from './options.ts'
 
-/** Also what is read from a disk that somebody else may have written: an id becomes the name of a folder. */
-const hex = v.string().assert(text => /^[0-9a-f]{32}$/.test(text), 'not 32 hexadecimal digits')
 const uuid = v
   .string()
   .assert(text => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text), 'not a UUID')
-
-const name = v.string().chain(text => {
-  const valid: VolumeName | undefined = volumeName(text)
-  return valid === undefined ? v.err(`"${text}" is not a name for a volume`) : v.ok(valid)
-})
 
 const step = v.object({
   is: v.union(
@@ -43,16 +35,7 @@ const wiping = v.object({
 })
 const quarantined = v.object({ is: v.literal('quarantined'), reason: v.string() })
 
-/** The engine forgets a volume whose time it cannot read. */
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z$/
-const time = v.string().assert(text => RFC_3339.test(text) && isReal(text), 'not a time')
 const short = v.string().map(text => text.slice(0, LONGEST_HOST))
-
-/** The thirtieth of February would be taken for a day in March. */
-function isReal(time: string): boolean {
-  const ms = Date.parse(time)
-  return !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 19) === time.slice(0, 19)
-}
 
 const volume = v.object({
   name,
