@@ -222,8 +222,9 @@ async function find({ catalogue }: Served, params: AdminRequest['params']): Prom
   const parkedById = removed.find(({ volume }) => volume.id === String(wanted))
   if (parkedById) return { is: 'parked', parked: parkedById }
   const record = await catalogue.find(wanted)
-  if (record) return { is: 'volume', record }
   const parked = removed.filter(({ volume }) => volume.name === wanted)
+  // Nobody was told of one that is being made.
+  if (record && (record.state !== 'making' || parked.length === 0)) return { is: 'volume', record }
   const [only] = parked
   if (only && parked.length === 1) return { is: 'parked', parked: only }
   if (!only)

@@ -59,8 +59,8 @@ if (canUseDisks()) {
     const pass = stoppedTime(t)
     const running = await host.start()
     await running.remove('db')
-    for (const minutes of [9, 1, 9]) {
-      pass(minutes * MINUTE)
+    for (let minute = 0; minute < 19; minute++) {
+      pass(MINUTE)
       await running.ssd.tend()
     }
     await running.end()
