@@ -47,15 +47,19 @@ await t.test('a volume that is removed again while it is brought back: that is s
 })
 
 await t.test('a volume is brought back though its name was to be given to another', async t => {
-  const [a, b] = await hostsOf(t, ['a', 'b'])
-  await a.create('db')
-  await a.remove('db')
-  const { volume } = await a.parked()
-  // By a host that died at it.
-  const record = someVolume('db', { state: 'making' })
-  await a.cluster.catalogue.change(record.name, () => ({ do: 'put', record }))
-  t.match(await b.restore(volume.id), { volume: { id: volume.id, state: 'ready' } })
-  t.ok(await b.mount('db', 'container'))
+  for (const by of ['id', 'name'] as const) {
+    await t.test(`by its ${by}`, async t => {
+      const [a, b] = await hostsOf(t, ['a', 'b'])
+      await a.create('db')
+      await a.remove('db')
+      const { volume } = await a.parked()
+      // By a host that died at it.
+      const record = someVolume('db', { state: 'making' })
+      await a.cluster.catalogue.change(record.name, () => ({ do: 'put', record }))
+      t.match(await b.restore(volume[by]), { volume: { id: volume.id, state: 'ready' } })
+      t.ok(await b.mount('db', 'container'))
+    })
+  }
 })
 
 await t.test('no file system is given an id that CLUSTER_ID does not allow', async t => {
