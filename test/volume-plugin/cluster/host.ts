@@ -16,7 +16,7 @@ import { FolderTree } from './simulation/folder-tree.ts'
 import { MemoryBinds, MemoryFiles } from './simulation/memory-files.ts'
 
 export const MOUNT_ROOT = '/mounts'
-export const SECOND = 1000
+const SECOND = 1000
 export const MINUTE = 60 * SECOND
 
 /** What stays when the plugin ends. */
