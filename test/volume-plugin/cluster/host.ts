@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Test } from 'tap'
+import { mountPath } from '../../../volume-plugin/cluster/mount-path.ts'
 import { LevelDatabase } from '../../../shared/level-database.ts'
 import { startCluster } from '../../../volume-plugin/cluster/cluster.ts'
 import type { Cluster } from '../../../volume-plugin/cluster/cluster.ts'
@@ -172,7 +173,7 @@ export class Host {
 
   /** Whether the kernel has it mounted for the engine. */
   isBound(name: string): boolean {
-    return this.machine.binds.at.has(join(MOUNT_ROOT, name))
+    return this.machine.binds.at.has(mountPath(MOUNT_ROOT, name))
   }
 }
 

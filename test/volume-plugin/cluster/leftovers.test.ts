@@ -1,4 +1,5 @@
 import t from 'tap'
+import { mountPath } from '../../../volume-plugin/cluster/mount-path.ts'
 import { Folder } from './simulation/folder-tree.ts'
 import { MemoryBinds } from './simulation/memory-files.ts'
 import { hostsOf, MOUNT_ROOT } from './host.ts'
@@ -29,10 +30,10 @@ await t.test("what cannot be unmounted at the start stands in no volume's way", 
   const [a] = await hostsOf(t, ['a'])
   await a.create('db')
   const binds = new StuckBinds()
-  binds.at.set(`${MOUNT_ROOT}/old`, new Folder())
+  binds.at.set(mountPath(MOUNT_ROOT, 'old'), new Folder())
   const after = await a.restarted({ binds })
   await after.tend()
-  t.equal(await after.mount('db', 'container'), `${MOUNT_ROOT}/db`)
+  t.equal(await after.mount('db', 'container'), mountPath(MOUNT_ROOT, 'db'))
 })
 
 await t.test('what was not unmounted when its last container went is unmounted later', async t => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
+import { mountPath } from '../../../../volume-plugin/cluster/mount-path.ts'
 import { parseShownMounts } from '../../../../shared/mountinfo.ts'
 import type { ClusterId } from '../../../../volume-plugin/cluster/cluster-files.ts'
 import { LinuxBinds } from '../../../../volume-plugin/cluster/linux-binds.ts'
@@ -80,7 +81,7 @@ export class FilesWorld {
 
   /** Where a plugin mounts. */
   at(name: string): string {
-    return join(this.folder, 'mounts', name)
+    return mountPath(join(this.folder, 'mounts'), name)
   }
 
   async mount(...options: string[]): Promise<void> {

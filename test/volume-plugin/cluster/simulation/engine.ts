@@ -1,3 +1,4 @@
+import { mountPath } from '../../../../volume-plugin/cluster/mount-path.ts'
 import type { Container } from './containers.ts'
 import { MOUNT_ROOT } from './machine.ts'
 import type { Machine, Outcome } from './machine.ts'
@@ -69,7 +70,7 @@ export class Engine {
       const at = String(outcome.body['Mountpoint'])
       const folder = this.machine.binds.at.get(at)
       const note = this.machine.book.note(name)
-      if (at !== `${MOUNT_ROOT}/${name}` || !folder)
+      if (at !== mountPath(MOUNT_ROOT, name) || !folder)
         this.#world.fault(`${name} on ${this.name}: nothing is mounted at ${at}`)
       else if (!note || !Object.hasOwn(note.ids, id))
         this.#world.fault(`${name} on ${this.name}: ${id} is not noted`)

@@ -1,3 +1,4 @@
+import { nameOfMount } from '../../../../volume-plugin/cluster/mount-path.ts'
 import { MOUNT_ROOT } from './machine.ts'
 import type { Engine } from './engine.ts'
 import { LATEST_MS } from './promises.ts'
@@ -65,7 +66,7 @@ function noteFaults(world: World, { name: host, machine, containers, leaked }: E
 /** What is mounted is noted, and what is noted as taken is mounted, unless a crash left it so. */
 function bindFaults({ name: host, machine }: Engine): string[] {
   return [...machine.binds.at.keys()].flatMap(at => {
-    const note = machine.book.note(at.slice(MOUNT_ROOT.length + 1))
+    const note = machine.book.note(nameOfMount(MOUNT_ROOT, at) ?? '')
     return note?.state === 'taken' ? [] : [`${host} has ${at}: ${JSON.stringify(note)}`]
   })
 }
