@@ -83,16 +83,18 @@ function writingVerdict(volume: Spread, again: Spread): string {
 }
 
 export function writingTable(rows: readonly WritingRow[]): string {
-  const head = ['fio in a container', 'mounted by hand', 'in its volume', HALF]
+  const head = ['fio in a container', 'mounted by hand', 'in its volume', HALF, 'best of each']
   return table([
-    [...head, 'by hand again', HALF, 'wanted'],
-    ...rows.map(({ name, byHand, volume, again }) => [
+    [...head, 'by hand again', HALF, 'best of each', 'wanted'],
+    ...rows.map(({ name, byHand, volume, again, best, bestAgain }) => [
       name,
       `${(byHand / 2 ** 20).toFixed(1)} MiB/s`,
       times(volume.middle),
       range(volume),
+      times(best),
       times(again.middle),
       range(again),
+      times(bestAgain),
       writingVerdict(volume, again),
     ]),
   ])
