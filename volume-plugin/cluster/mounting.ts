@@ -107,7 +107,7 @@ export class Mounting {
     try {
       await files.bind(place, this.#at(record.name))
     } catch (error) {
-      throw isForLogs && !isTold ? notMadeYet(error) : error
+      throw isTold ? error : goneSince(error, isForLogs)
     }
     this.#bound.add(record.name)
   }
@@ -133,10 +133,12 @@ export class Mounting {
   }
 }
 
-function notMadeYet(error: unknown): unknown {
+/** Of what this host knew while nobody could tell it better. */
+function goneSince(error: unknown, isForLogs: boolean): unknown {
   if (!(error instanceof Refusal) || error.code !== 'not-mounted') return error
-  const why =
-    'Where this host has no folder for its logs yet, none is made while etcd does not answer'
+  const why = isForLogs
+    ? 'Where this host has no folder for its logs yet, none is made while etcd does not answer'
+    : 'While etcd does not answer, this host knows nothing of a volume that was removed or brought back meanwhile'
   return new Refusal(error.code, `${why}. ${error.message}`)
 }
 

@@ -55,6 +55,8 @@ function denied({ calls, holds }: History): string[] {
     const those = holds.filter(one => one.volume === volume && one.from < call.ended)
     const isMissing = outcome.why.includes('none is made while etcd does not answer')
     if (isMissing && !those.some(one => one.host === host)) return []
+    const isOld = outcome.why.includes('brought back meanwhile')
+    if (isOld && of(volume, 'restore').length > 0) return []
     const isOk = ({ outcome: { is } }: Call) => is === 'ok'
     const since = [...of(volume, 'Create'), ...of(volume, 'restore')]
       .filter(one => isOk(one) && one.ended < sent)

@@ -1,4 +1,6 @@
 import { mountPath } from '../../../../volume-plugin/cluster/mount-path.ts'
+import { pathOf, volumePlace } from '../../../../volume-plugin/cluster/place.ts'
+import type { VolumeRecord } from '../../../../volume-plugin/cluster/volume-record.ts'
 import type { Container } from './containers.ts'
 import { MOUNT_ROOT } from './machine.ts'
 import type { Machine, Outcome } from './machine.ts'
@@ -61,7 +63,7 @@ export class Engine {
     if (outcome.is === 'refused') {
       const isGone =
         outcome.code === 'unknown-volume' ||
-        (outcome.code === 'not-mounted' && this.#knowsFolder(name, promised))
+        (outcome.code === 'not-mounted' && this.#knowsFolder(name, promised, outcome.why))
       if (isGone && promised !== undefined && promises.of(name) === promised)
         this.#world.fault(`${name} is there, and cannot be mounted on ${this.name}: ${outcome.why}`)
     } else if (outcome.is !== 'answered' || hangUp.aborted) {
@@ -154,8 +156,11 @@ export class Engine {
   }
 
   /** While the store is away, a host may know an older volume of the name, and makes no folder of its own. */
-  #knowsFolder(name: string, volume: string | undefined): boolean {
+  /** What was brought back, or created anew, has another folder: a host that etcd does not answer may not have heard of it. */
+  #knowsFolder(name: string, volume: string | undefined, why: string): boolean {
     const record = this.#world.truth.record(name)
+    if (record && !hasChosenPlace(record) && !why.endsWith(pathOf(volumePlace(record))))
+      return false
     const known = this.machine.cluster?.mirror.all().find(one => one.name === name)
     if (!record || record.id !== volume || known?.id !== volume) return false
     return this.#world.truth.folderOf(record, this.name) !== undefined
@@ -182,3 +187,6 @@ export class Engine {
     return this.#world.judged(what, await this.machine.order(route, name, body))
   }
 }
+
+const hasChosenPlace = ({ options: { path, app } }: VolumeRecord): boolean =>
+  path !== undefined || app !== undefined
