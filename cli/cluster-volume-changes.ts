@@ -5,6 +5,7 @@ import { findVolume } from './cluster-volumes.ts'
 import { printJson } from './context.ts'
 import type { Context } from './context.ts'
 import { Failure } from './failure.ts'
+import { meantBy } from './meant.ts'
 import type { Asking } from './volume-changes.ts'
 import { pathOf } from './volume-views.ts'
 import { ago, duration } from './words.ts'
@@ -68,11 +69,11 @@ function findUser(
   const meant =
     wanted === undefined
       ? users
-      : ([
-          users.filter(({ host }) => host === wanted),
-          users.filter(each => each.name === wanted),
-          users.filter(({ host }) => !isWhole && host.startsWith(wanted)),
-        ].find(each => each.length > 0) ?? [])
+      : meantBy(users, wanted, {
+          id: ({ host }) => host,
+          name: each => each.name,
+          least: isWhole ? undefined : 1,
+        })
   const [user, ...others] = meant
   if (user && others.length === 0) return user
   const hosts = (user ? meant : users).map(each => `${each.name} (${each.host})`).join(', ')

@@ -2,6 +2,7 @@ import { clusterVolumes } from './cluster-answers.ts'
 import type { ClusterVolume } from './cluster-answers.ts'
 import type { Context } from './context.ts'
 import { Failure } from './failure.ts'
+import { meantBy } from './meant.ts'
 
 /** Several removed volumes may have the name, and one that is in use as well. */
 type Preference = 'removed' | 'in use'
@@ -37,17 +38,12 @@ export async function findVolume(
 /** As in the names of folders. A shorter word may be meant as a name that is not there. */
 const LEAST_DIGITS = 8
 
-/** All that could be meant: by the id, else by the name, else by the beginning of the id. */
+/** All that could be meant; see `meantBy`. */
 export function findVolumes(
   all: readonly ClusterVolume[],
   wanted: string,
   isWhole = false,
 ): readonly ClusterVolume[] {
-  const mayBegin = !isWhole && wanted.length >= LEAST_DIGITS
-  const ways = [
-    all.filter(({ id }) => id === wanted),
-    all.filter(({ name }) => name === wanted),
-    all.filter(({ id }) => mayBegin && id.startsWith(wanted)),
-  ]
-  return ways.find(meant => meant.length > 0) ?? []
+  const least = isWhole ? undefined : LEAST_DIGITS
+  return meantBy(all, wanted, { id: each => each.id, name: each => each.name, least })
 }

@@ -4,6 +4,7 @@ import type { Host } from './answers.ts'
 import { printJson } from './context.ts'
 import type { Context, Open } from './context.ts'
 import { Failure } from './failure.ts'
+import { meantBy } from './meant.ts'
 import { table } from './table.ts'
 import { ago } from './words.ts'
 
@@ -50,17 +51,13 @@ export const seenOf = ({ seen }: Host, now: number): string =>
  * @throws {Failure} where none or several could be meant
  */
 export function findHost(all: readonly Host[], wanted: string, isWhole = false): Host {
-  for (const meant of [
-    all.filter(({ id }) => id === wanted),
-    all.filter(({ name }) => name === wanted),
-    all.filter(({ id }) => !isWhole && id.startsWith(wanted)),
-  ]) {
-    const [host, ...others] = meant
-    if (host && others.length === 0) return host
-    if (host) {
-      const ids = meant.map(each => `${each.id} (${each.name}, ${each.state})`)
-      throw new Failure(`"${wanted}" may be any of ${ids.join(', ')}: name it by its id`)
-    }
+  const least = isWhole ? undefined : 1
+  const meant = meantBy(all, wanted, { id: each => each.id, name: each => each.name, least })
+  const [host, ...others] = meant
+  if (host && others.length === 0) return host
+  if (host) {
+    const ids = meant.map(each => `${each.id} (${each.name}, ${each.state})`)
+    throw new Failure(`"${wanted}" may be any of ${ids.join(', ')}: name it by its id`)
   }
   const there = all.map(({ name }) => name).join(', ')
   throw new Failure(`There is no host "${wanted}"; there are ${there || 'none'}`)

@@ -2,14 +2,13 @@ import { fstatSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Refusal } from '../../shared/refusal.ts'
 import { command, words } from '../command.ts'
+import { detach } from './shown-mounts.ts'
 import { mounts } from './hand-walk.ts'
 import type { Folder, Walk } from './hand-walk.ts'
 import { pathOf } from './place.ts'
 import type { Place } from './place.ts'
 
 const DEADLINE_MS = 30_000
-/** Of what was mounted on one another. */
-const MOST_MOUNTS = 32
 
 /** Mounts the folder on `at`, from the open folder, so that it is that one whatever the way to it is by now. */
 export async function bind(walk: Walk, place: Place, at: string): Promise<void> {
@@ -49,15 +48,5 @@ function isSame({ fd }: Folder, at: string): boolean {
     return wanted.dev === there.dev && wanted.ino === there.ino
   } catch {
     return false
-  }
-}
-
-/** Lazily: containers keep what they have, and what hangs is not asked. */
-export async function detach(at: string): Promise<void> {
-  for (let left = MOST_MOUNTS; mounts().some(each => each.at === at); left--) {
-    const args = ['--lazy', '--no-canonicalize', '--', at]
-    const ended = await command('umount', args, { deadlineMs: DEADLINE_MS })
-    if (ended.code !== 0 || left === 0)
-      throw new Error(`${at} cannot be unmounted: ${words(ended)}`)
   }
 }

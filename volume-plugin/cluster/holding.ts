@@ -157,30 +157,24 @@ export class Holding {
   async #leave(name: VolumeName, note: MountNote): Promise<void> {
     const { host, notes } = this.#parts
     await this.#change(name, found => leave(found, host.id, note.op))
-    if (isMounted(note)) await this.#lose(name, note, 'it was taken from this host')
-    else await notes.remove(name)
+    await notes.remove(name)
   }
 
   async #tell(name: VolumeName, note: MountNote): Promise<void> {
     try {
-      await this.#join(name, note, note.volume)
-      await this.#parts.notes.put(name, { ...note, state: 'taken' })
+      const { broken } = await this.#join(name, note, note.volume)
+      await this.#parts.notes.put(name, { ...note, state: 'taken', broken: broken?.at })
     } catch (error) {
       if (!isLoss(error)) throw error
-      await this.#lose(name, note, error.message)
+      // What is lost already nobody needs to be told again.
+      if (note.state !== 'lost') await this.#lose(name, note, error.message)
     }
   }
 
   /** Nobody else has it by now, and no operator took it from this host: what is mounted here is told again. */
   async #regain(name: VolumeName, note: MountNote): Promise<void> {
-    const { mirror, notes } = this.#parts
-    if (note.isForfeited || mirror.get(name)?.id !== note.volume) return
-    try {
-      await this.#join(name, note, note.volume)
-      await notes.put(name, { ...note, state: 'taken' })
-    } catch (error) {
-      if (!isLoss(error)) throw error
-    }
+    const isThere = this.#parts.mirror.get(name)?.id === note.volume
+    if (isThere && !note.isForfeited) await this.#tell(name, note)
   }
 
   /** What the mirror says is confirmed by the store, before anybody is frightened. */

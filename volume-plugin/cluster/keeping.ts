@@ -86,10 +86,7 @@ export class Keeping {
   async #enter(now: number): Promise<void> {
     const { registration, barred } = this.#parts
     const why = barred()
-    if (why !== undefined) {
-      registration.barBy(why)
-      throw new Barred(why)
-    }
+    if (why !== undefined) throw new Barred(registration.bar(why))
     if (!registration.isRegistered || (await registration.refresh()) === 'raised') {
       await registration.register()
     } else if (now - this.#fenced < FENCE_EVERY_MS) return

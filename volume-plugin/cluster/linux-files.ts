@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import * as v from '@badrap/valita'
 import { Refusal } from '../../shared/refusal.ts'
-import { parseShownMounts } from '../../shared/mountinfo.ts'
 import type { MountLine } from '../../shared/mountinfo.ts'
 import { Breaker } from './breaker.ts'
 import type { Attributes, ClusterFiles, ClusterId } from './cluster-files.ts'
+import { shownMounts } from './shown-mounts.ts'
 import type { Answer, Job } from './hand-words.ts'
 import { Hand, HandLate, Hands, HandsBusy } from './hands.ts'
 import type { Place } from './place.ts'
@@ -53,7 +52,7 @@ export class LinuxFiles implements ClusterFiles {
 
   /** Without asking the file system itself. */
   async view(): Promise<RootView> {
-    return lookAtRoot(this.#options, await mounts()).view
+    return lookAtRoot(this.#options, await shownMounts()).view
   }
 
   async check(): Promise<ClusterId | undefined> {
@@ -72,7 +71,7 @@ export class LinuxFiles implements ClusterFiles {
   async bind(place: Place, at: string): Promise<void> {
     const job = { do: 'bind' as const, ...this.#expected(), place: plain(place), at }
     // What hangs there is not to be looked at by this process.
-    if (!(await mounts()).some(each => each.at === at)) await makeStand(at)
+    if (!(await shownMounts()).some(each => each.at === at)) await makeStand(at)
     await this.#do(job, nothing)
   }
 
@@ -121,7 +120,7 @@ export class LinuxFiles implements ClusterFiles {
 
   /** @throws {Refusal} `cluster-away`, at once, where it is not mounted */
   async #requireThere(): Promise<MountLine> {
-    const { view, line } = lookAtRoot(this.#options, await mounts())
+    const { view, line } = lookAtRoot(this.#options, await shownMounts())
     if (line && view.why === undefined) return line
     throw new Refusal('cluster-away', view.why ?? `${view.root} is not mounted`)
   }
@@ -150,10 +149,6 @@ export class LinuxFiles implements ClusterFiles {
     const expected = this.#options.expected()
     return expected === undefined ? {} : { expected }
   }
-}
-
-async function mounts(): Promise<readonly MountLine[]> {
-  return parseShownMounts(await readFile('/proc/self/mountinfo', 'utf8'))
 }
 
 const plain = (place: Place): string[] => place.map(requirePlain)

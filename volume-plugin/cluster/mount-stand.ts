@@ -1,10 +1,9 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { parseShownMounts } from '../../shared/mountinfo.ts'
-import type { MountLine } from '../../shared/mountinfo.ts'
 import { isSystemError } from '../../shared/system-error.ts'
 import { command, words } from '../command.ts'
 import { makeMountPoint, removeMountPoint } from '../mount-point.ts'
+import { detach, shownMounts } from './shown-mounts.ts'
 
 /*
  * What a volume's folder is mounted on: the only folder of a tiny file system that cannot be written. Engines take away all
@@ -14,14 +13,12 @@ import { makeMountPoint, removeMountPoint } from '../mount-point.ts'
  */
 
 const DEADLINE_MS = 10_000
-/** On one another. */
-const MOST = 32
 const OPTIONS = 'size=4k,nr_inodes=4,mode=0700,nosuid,nodev,noexec'
 
 /** Makes the folder `at`, as `mountPath` names it; one that is there is fine. What is mounted there is not looked at. */
 export async function makeStand(at: string): Promise<void> {
   const stand = dirname(at)
-  const line = await lineOf(stand)
+  const line = (await shownMounts()).find(each => each.at === stand)
   if (line?.isReadOnly) return
   if (!line) {
     await makeMountPoint(stand)
@@ -36,16 +33,8 @@ export async function makeStand(at: string): Promise<void> {
 /** Takes it away, with all that is mounted there: containers keep what they have, and what hangs is not asked. */
 export async function removeStand(at: string): Promise<void> {
   const stand = dirname(at)
-  for (const path of [at, stand]) {
-    for (let left = MOST; await lineOf(path); left--) {
-      // Its path is not looked up again, since what is mounted there may hang.
-      const args = ['--lazy', '--no-canonicalize', '--', path]
-      const ended = await command('umount', args, { deadlineMs: DEADLINE_MS })
-      if (ended.code !== 0 || left === 0) {
-        throw new Error(`${path} cannot be unmounted: ${words(ended)}`)
-      }
-    }
-  }
+  await detach(at)
+  await detach(stand)
   // A folder that stays is in nobody's way, but that of people who look at it.
   await removeMountPoint(stand).catch(() => {})
 }
@@ -54,9 +43,4 @@ async function mount(stand: string, options: string): Promise<void> {
   const args = ['-t', 'tmpfs', '--no-canonicalize', '--no-mtab', '-o', options, 'berth', stand]
   const ended = await command('mount', args, { deadlineMs: DEADLINE_MS })
   if (ended.code !== 0) throw new Error(`${stand} cannot be mounted: ${words(ended)}`)
-}
-
-async function lineOf(path: string): Promise<MountLine | undefined> {
-  const lines = parseShownMounts(await readFile('/proc/self/mountinfo', 'utf8'))
-  return lines.find(({ at }) => at === path)
 }

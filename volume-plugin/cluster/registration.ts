@@ -97,7 +97,7 @@ export class Registration {
       for (;;) {
         const found = await this.#observe().catch(error => this.#trust.failed(error))
         const standing = standingOf(this.#memory.notes, found)
-        if (standing.is === 'barred') throw new Barred(this.#bar(standing.reason))
+        if (standing.is === 'barred') throw new Barred(this.bar(standing.reason))
         this.#believe(found)
         const generation = Math.max(found.host?.generation ?? 0, this.generation, 1)
         if (await this.#rewrite(found, this.#memory.notesOf(found.history), generation)) return
@@ -178,11 +178,6 @@ export class Registration {
     await this.#alone(async () => await this.#memory.noteBoot(this.host.boot))
   }
 
-  /** Somebody has to look before this host is believed to be the one that the store knows. */
-  barBy(reason: string): void {
-    this.#bar(reason)
-  }
-
   /** The store has this file system, as somebody saw there. */
   async noteCluster(id: string): Promise<void> {
     if (id === this.cluster) return
@@ -223,7 +218,7 @@ export class Registration {
         ? await this.#read(history)
         : { history, host: undefined, entry: undefined, cluster: undefined }
     const standing = standingOf(notes, found)
-    if (standing.is === 'barred') throw new Refusal('not-ready', this.#bar(standing.reason))
+    if (standing.is === 'barred') throw new Refusal('not-ready', this.bar(standing.reason))
     this.#believe(found)
     if (standing.is === 'raised') {
       this.#held = undefined
@@ -248,7 +243,8 @@ export class Registration {
     return true
   }
 
-  #bar(reason: string): string {
+  /** Nothing is sent before somebody did what the reason says. @returns the reason */
+  bar(reason: string): string {
     this.#held = undefined
     this.#trust.bar(reason)
     return reason
