@@ -241,6 +241,14 @@ await t.test('break-lock tells what it cannot do, and asks for the name of the h
   t.match(broken.asked, [{ params: { name: 'ab22' }, body: { host: 'id-of-rack1-02' } }])
 })
 
+await t.test('where nobody is asked, the beginning of an id is not enough', async t => {
+  const { routes, wiped } = clusterRoutes()
+  const world = await serve(t, routes)
+  const wipe = await world.berth('volume', 'wipe', 'ac33ac33', '--yes')
+  t.match(wipe, { code: 1, err: /There is no volume ac33ac33/ })
+  t.strictSame(wiped.asked, [])
+})
+
 await t.test('break-lock is told which host, where several have the volume', async t => {
   const { routes, broken } = clusterRoutes()
   const world = await serve(t, routes)

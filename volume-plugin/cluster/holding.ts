@@ -162,8 +162,8 @@ export class Holding {
 
   async #tell(name: VolumeName, note: MountNote): Promise<void> {
     try {
-      const { broken } = await this.#join(name, note, note.volume)
-      await this.#parts.notes.put(name, { ...note, state: 'taken', broken: broken?.at })
+      await this.#join(name, note, note.volume)
+      await this.#parts.notes.put(name, { ...note, state: 'taken' })
     } catch (error) {
       if (!isLoss(error)) throw error
       // What is lost already nobody needs to be told again.
