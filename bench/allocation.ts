@@ -20,7 +20,7 @@ type Side = (inFlight: number) => Promise<Sample>
 const POOLS = ['192.0.2.0/24', '172.16.0.0/16', '10.0.0.0/8', '2001:db8::/64']
 /** Fits into a /24; short, so that floor and subject see the same noise of the machine. */
 const ROUND = 250
-const LONG = { rounds: 30, ms: 8000 }
+const LONG = { rounds: 100, ms: 8000 }
 const WARM_UP = 8
 /** Also in flight while all warms up and is given back. */
 const MOST = 16

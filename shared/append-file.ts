@@ -43,11 +43,11 @@ export class AppendFile {
    * @throws {Error} where not all of it was written: what is there of it is torn
    */
   append(record: string): void {
-    const line = Buffer.from(`\n${record}`)
+    const line = `\n${record}`
     const written = writeSync(this.#descriptor, line)
     this.#size += written
     // The system writes what there is room for, and calls that a success.
-    if (written < line.length)
+    if (written < Buffer.byteLength(line))
       throw Object.assign(new Error(`ENOSPC: no space left on device, write ${this.#file}`), {
         code: 'ENOSPC',
       })
