@@ -193,11 +193,15 @@ export class Claims {
       const known = { ...endpoint, since: new Date().toISOString() }
       const value = write(usedRecord(entry, host, generation, known))
       const transaction = { require, write: [{ put: key, value }] }
+      const sentAt = performance.now()
       const result = await commitFirmly(this.#store, transaction, isMine, deadline)
       if (this.#registration.place.epoch !== epoch) {
         throw new OutcomeUnknown('This host had to register anew meanwhile; try again')
       }
-      if (result.committed) return undefined
+      if (result.committed) {
+        this.#registration.place.stood(sentAt)
+        return undefined
+      }
       const now = result.current.get(key)
       if (now?.revision !== read?.revision) return { lostTo: now, doubtful: result.doubtful }
       await this.#registration.refresh(result.current)

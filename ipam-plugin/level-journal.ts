@@ -52,14 +52,17 @@ export class LevelJournal implements Journal {
   readonly #boot: string
   /** What is on its way into the database: an object for each change, so that two alike are told apart. */
   readonly #pending = new Map<string, { readonly entry: AddressEntry | null }>()
+  /** Of all entries: most questions are for an address that has none. */
+  readonly #keys: Set<string>
   #isFlushing = false
   #isFull: () => void = () => {}
   #isClosed = false
 
-  private constructor(database: LevelDatabase, file: AppendFile, boot: string) {
+  private constructor(database: LevelDatabase, file: AppendFile, boot: string, keys: Set<string>) {
     this.#database = database
     this.#file = file
     this.#boot = boot
+    this.#keys = keys
   }
 
   /** @throws {Error} where the file cannot be written */
@@ -73,7 +76,7 @@ export class LevelJournal implements Journal {
       const writes = changes.map(({ key, entry }) => levelWrite(ADDRESSES + key, entry))
       if (writes.length > 0) await database.write(writes, { sync: true })
       file.clear()
-      return new LevelJournal(database, file, boot)
+      return new LevelJournal(database, file, boot, await keysIn(database))
     } catch (error) {
       file.close()
       throw error
@@ -81,6 +84,7 @@ export class LevelJournal implements Journal {
   }
 
   address(key: string): AddressEntry | undefined {
+    if (!this.#keys.has(key)) return undefined
     const pending = this.#pending.get(key)
     if (pending) return pending.entry ?? undefined
     const text = this.#database.get(ADDRESSES + key)
@@ -109,6 +113,8 @@ export class LevelJournal implements Journal {
   writeAddress(key: string, entry: AddressEntry | undefined): void {
     this.#file.append(this.#record(key, entry ?? null))
     this.#pending.set(key, { entry: entry ?? null })
+    if (entry) this.#keys.add(key)
+    else this.#keys.delete(key)
     if (!this.#isFlushing) void this.#flushSoon()
     if (this.#pending.size >= FLUSH_AT) this.#isFull()
   }
@@ -170,6 +176,18 @@ export class LevelJournal implements Journal {
 
   #record(key: string, entry: AddressEntry | null): string {
     return JSON.stringify({ boot: this.#boot, key, entry })
+  }
+}
+
+async function keysIn(database: LevelDatabase): Promise<Set<string>> {
+  const keys = new Set<string>()
+  const end = endOf(ADDRESSES)
+  for (let from = ADDRESSES; ;) {
+    const page = await database.list(from, end, PAGE)
+    for (const [key] of page) keys.add(key.slice(ADDRESSES.length))
+    const last = page.at(-1)
+    if (!last || page.length < PAGE) return keys
+    from = `${last[0]}\0`
   }
 }
 

@@ -40,7 +40,8 @@ type Parts = {
 
 /** For an attempt to enter the store, where there was a reason not to. */
 const ATTEMPT_MS = 1200
-const LOOK_EVERY_MS = 5000
+/** So that an eviction or a recovery is noticed although nothing is asked of this host. */
+const LOOK_AFTER_MS = 5000
 /** For this host to register, and to claim again what it holds. */
 const WAIT_MS = 20_000
 
@@ -53,7 +54,6 @@ export class Membership {
   #state: MemberState = { is: 'starting' }
   #running: Promise<void> | undefined
   #beatAt = 0
-  #lookedAt = 0
   #reported: string | undefined
   /** Why the store could not be reached when it was last asked, although this host serves. */
   #outage: string | undefined
@@ -112,12 +112,13 @@ export class Membership {
   }
 
   async #tend(): Promise<void> {
-    const { settlement, pools } = this.#parts
+    const { registration, settlement, pools } = this.#parts
+    const { place } = registration
     try {
       if (!this.#isServing) await this.#enter()
       if (!this.#isServing) return
       if (performance.now() - this.#beatAt >= this.#parts.beatEveryMs) await this.#beat()
-      else if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) await this.#look()
+      else if (performance.now() - place.stoodUntil >= LOOK_AFTER_MS) await registration.refresh()
       await settlement.settle(id => pools.cooldownOf(id))
       await pools.leaveEmpty()
       this.#outage = undefined
@@ -173,13 +174,6 @@ export class Membership {
       throw error
     }
     this.#beatAt = performance.now()
-    this.#lookedAt = this.#beatAt
-  }
-
-  /** So that an eviction or a recovery is noticed although nothing is asked of this host. */
-  async #look(): Promise<void> {
-    await this.#parts.registration.refresh()
-    this.#lookedAt = performance.now()
   }
 
   readonly #tell = (what: string, why: string) => this.#parts.report('error', LOST, { what, why })

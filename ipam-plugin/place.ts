@@ -26,6 +26,7 @@ export class Place {
   #isIntact = false
   #isOpen = false
   #epoch = 0
+  #stoodUntil = -Infinity
 
   constructor(host: Host) {
     this.#host = host
@@ -53,6 +54,16 @@ export class Place {
    */
   get epoch(): number {
     return this.#epoch
+  }
+
+  /** Until when it is known to have stood so, as `performance.now()`. */
+  get stoodUntil(): number {
+    return this.#stoodUntil
+  }
+
+  /** Something that required all of it was sent at `sentAt`, and committed. */
+  stood(sentAt: number): void {
+    this.#stoodUntil = Math.max(this.#stoodUntil, sentAt)
   }
 
   /** What every transaction of this host requires. @throws {Refusal} while this host is not registered */
@@ -91,6 +102,7 @@ export class Place {
   /** This is how it stands by now; whether it is intact does not change. */
   hold(held: Held): void {
     this.#held = held
+    this.stood(performance.now())
   }
 
   /** It was just written anew. */

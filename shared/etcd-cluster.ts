@@ -54,7 +54,9 @@ export class EtcdCluster {
   ): Promise<Calls[M]['answer']> {
     const until = performance.now() + CALL_MS
     for (;;) {
-      await this.#reachable(until)
+      const outage = this.#outage
+      if (outage) await waitFor(outage.over, Math.min(until, outage.since + PATIENCE_MS))
+      this.#expectReachable(until)
       const answer = await this.#callAny(method, request, until)
       if (answer) return answer
     }
@@ -66,9 +68,7 @@ export class EtcdCluster {
     for (const endpoint of this.#endpoints) endpoint.close()
   }
 
-  async #reachable(until: number): Promise<void> {
-    if (this.#outage)
-      await waitFor(this.#outage.over, Math.min(until, this.#outage.since + PATIENCE_MS))
+  #expectReachable(until: number): void {
     if (this.#closed) throw new StoreUnavailable('The store was closed')
     if (this.#outage || performance.now() >= until) throw new StoreUnavailable(this.#reasons())
   }

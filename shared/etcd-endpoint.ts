@@ -233,12 +233,17 @@ async function run(
 ): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>()
   const deadline = Date.now() + until - performance.now()
+  const { stackTraceLimit } = Error
+  // grpc-js notes the stack of each call for the errors of its users: the dearest part of a call, and `judge` reads none.
+  Error.stackTraceLimit = 0
   try {
     methods[method]?.call(client, request, metadata, { deadline }, (error, answer) =>
       error ? reject(judge(error)) : resolve(answer),
     )
   } catch (error) {
     throw judge(error)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
   }
   return await promise
 }

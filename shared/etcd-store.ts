@@ -18,6 +18,8 @@ export class EtcdStore implements Store {
   readonly #prefix: string
   /** The cluster that all revisions are believed to belong to; undefined until it is known. */
   #followed: string | undefined
+  /** How etcd wrote it when it answered last. */
+  #lastId: string | undefined
 
   /**
    * Connects when it is first asked for something.
@@ -76,6 +78,7 @@ export class EtcdStore implements Store {
 
   follow(history: string): void {
     this.#followed = history
+    this.#lastId = undefined
   }
 
   async close(): Promise<void> {
@@ -83,9 +86,10 @@ export class EtcdStore implements Store {
   }
 
   #request({ require, write }: Transaction) {
+    const required = require.map(condition => ({ condition, key: this.#key(condition.key) }))
     return {
-      compare: require.map((condition): ICompare => ({
-        key: this.#key(condition.key),
+      compare: required.map(({ condition, key }): ICompare => ({
+        key,
         result: EQUAL,
         target: MOD,
         mod_revision: condition.is === 'absent' ? NEVER : condition.revision,
@@ -95,7 +99,7 @@ export class EtcdStore implements Store {
           ? { request_put: { key: this.#key(one.put), value: Buffer.from(one.value) } }
           : { request_delete_range: { key: this.#key(one.delete) } },
       ),
-      failure: require.map(({ key }): IRequestOp => ({ request_range: { key: this.#key(key) } })),
+      failure: required.map(({ key }): IRequestOp => ({ request_range: { key } })),
     }
   }
 
@@ -113,10 +117,11 @@ export class EtcdStore implements Store {
 
   /** An etcd that was replaced, or an endpoint of another one, answers with entries that mean nothing here. */
   #expectCluster({ cluster_id }: IResponseHeader, Fault: new (message: string) => Error): void {
+    if (cluster_id === this.#lastId) return
     const answering = shown(cluster_id)
     this.#followed ??= answering
-    if (answering === this.#followed) return
-    throw new Fault(`etcd is another cluster now: ${answering} instead of ${this.#followed}`)
+    if (answering === this.#followed) this.#lastId = cluster_id
+    else throw new Fault(`etcd is another cluster now: ${answering} instead of ${this.#followed}`)
   }
 }
 

@@ -3,6 +3,7 @@ import { LOCAL_HISTORY } from './store.ts'
 import type { CommitResult, Entry, Revision, Store, Transaction } from './store.ts'
 
 const RESERVED_AT_ONCE = 1000
+const MOST_RECENT = 64
 
 type Pending = {
   readonly transaction: Transaction
@@ -23,6 +24,8 @@ export class LevelStore implements Store {
   #revision: number | undefined
   /** Revisions up to here may be given without writing the counter. */
   #reserved = 0
+  /** What was read last: each claim requires the record of this host anew. Nobody else writes here. */
+  readonly #recent = new Map<string, Entry | undefined>()
 
   constructor(database: LevelDatabase, prefix: string) {
     this.#database = database
@@ -72,21 +75,24 @@ export class LevelStore implements Store {
     } catch (error) {
       this.#revision = undefined
       this.#reserved = 0
+      this.#recent.clear()
       for (const { reject } of group) reject(error)
     }
   }
 
   async #write({ changed, revision }: Decisions): Promise<void> {
-    const writes = Array.from(changed, ([key, entry]): LevelWrite =>
-      entry
-        ? { type: 'put', key: this.#prefix + key, value: `${entry.revision} ${entry.value}` }
-        : { type: 'del', key: this.#prefix + key },
-    )
+    const writes: LevelWrite[] = []
+    for (const [changedKey, entry] of changed) {
+      const key = this.#prefix + changedKey
+      if (entry) writes.push({ type: 'put', key, value: `${entry.revision} ${entry.value}` })
+      else writes.push({ type: 'del', key })
+    }
     if (revision > this.#reserved) {
       this.#reserved = revision + RESERVED_AT_ONCE
       writes.push({ type: 'put', key: this.#counterKey, value: String(this.#reserved) })
     }
     await this.#database.write(writes, { sync: true })
+    for (const key of changed.keys()) this.#recent.delete(key)
   }
 
   /**
@@ -107,8 +113,12 @@ export class LevelStore implements Store {
   }
 
   #read(key: string): Entry | undefined {
+    if (this.#recent.has(key)) return this.#recent.get(key)
     const stored = this.#database.get(this.#prefix + key)
-    return stored === undefined ? undefined : decode(key, stored)
+    const entry = stored === undefined ? undefined : decode(key, stored)
+    if (this.#recent.size >= MOST_RECENT) this.#recent.clear()
+    this.#recent.set(key, entry)
+    return entry
   }
 }
 
