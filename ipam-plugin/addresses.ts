@@ -54,7 +54,7 @@ export function parseSubnet(text: string): Subnet {
 
 /** The text that Go's netip prints, so that the engine's words and ours compare equal. */
 export function formatAddress({ family, value }: Address): string {
-  return family === 4 ? dotted(Number(value)) : Address6.fromBigInt(value).correctForm()
+  return family === 4 ? dotted(Number(value)) : compressed(value)
 }
 
 export function formatSubnet({ family, base, length }: Subnet): string {
@@ -100,9 +100,21 @@ export function size({ first, last }: Range): bigint {
   return last - first + 1n
 }
 
-/** Each answer to the engine has one; the package would parse what it has written. */
+/** Each answer to the engine has an address; the package would parse again what it has written. */
 const dotted = (value: number): string =>
   `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`
+
+/** RFC 5952: the longest of the runs of zeros, and of those the first, is left out. */
+function compressed(value: bigint): string {
+  const groups = value.toString(16).padStart(32, '0').match(/.{4}/g) ?? []
+  const text = groups.map(group => group.replace(/^0{1,3}/, '')).join(':')
+  const runs = [...text.matchAll(/\b0(:0)+\b/g)]
+  const [longest] = runs.toSorted((a, b) => b[0].length - a[0].length)
+  if (!longest) return text
+  const before = text.slice(0, longest.index)
+  const after = text.slice(longest.index + longest[0].length)
+  return `${before || ':'}${after || ':'}`
+}
 
 function hostMask(family: Family, length: number): bigint {
   return (1n << BigInt(BITS[family] - length)) - 1n

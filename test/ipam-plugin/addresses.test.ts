@@ -96,6 +96,14 @@ await t.test('every address survives being printed and read, in the form of RFC 
     ),
     { numRuns: 100 },
   )
+  const group = fc.constantFrom('0', '0', '0', '1', 'a0', 'fff0')
+  fc.assert(
+    fc.property(fc.array(group, { minLength: 8, maxLength: 8 }), groups => {
+      const address = parseAddress(groups.join(':'))
+      t.equal(`[${formatAddress(address)}]`, new URL(`http://[${groups.join(':')}]`).hostname)
+    }),
+    { numRuns: 300 },
+  )
   t.end()
 })
 
