@@ -28,6 +28,8 @@ export type Wanted = { readonly proposals: number; readonly throughput?: number 
 export type Subject = {
   readonly name: string
   readonly connections: readonly Connection[]
+  /** Several to each instance. */
+  readonly warmUp: readonly Connection[]
   readonly pool: string
   readonly ledger: Ledger
   readonly wanted?: Wanted
@@ -43,7 +45,9 @@ type Round = {
   readonly retried: number[]
 }
 
-const WARM_UP = 3
+/** With so many connections to an instance: only by then V8 has compiled what is hot. */
+const WARM_UP_MS = 20_000
+const WARM_UP_EACH = 4
 const LONG = { rounds: 10, ms: 12_000 }
 const ROUND_MS = 400
 /** Long enough to see the signs of life of many hosts. */
@@ -71,7 +75,16 @@ export class Fleet implements AsyncDisposable {
 
   /** One to each of the first `count`: an engine makes one call at a time for a network. */
   async connections(count: number): Promise<Connection[]> {
-    const each = await Promise.all(this.#servers.slice(0, count).map(one => one.connections(1)))
+    return await this.#connect(count, 1)
+  }
+
+  async warmUpConnections(count: number): Promise<Connection[]> {
+    return await this.#connect(count, WARM_UP_EACH)
+  }
+
+  async #connect(count: number, toEach: number): Promise<Connection[]> {
+    const servers = this.#servers.slice(0, count)
+    const each = await Promise.all(servers.map(one => one.connections(toEach)))
     return each.flat()
   }
 
@@ -81,11 +94,15 @@ export class Fleet implements AsyncDisposable {
 }
 
 export async function measureFleet(subject: Subject, floor: Fleet, etcd: Etcd): Promise<FleetRow> {
-  const { name, connections, ledger } = subject
-  const below = floorSide(await floor.connections(connections.length))
-  for (let i = 0; i < WARM_UP; i++) await below()
-  for (let i = 0; i < WARM_UP; i++) await runRound(subject, etcd)
+  const { name, connections, warmUp, ledger } = subject
+  // First: who idles gives back the code that was compiled.
   const idle = await idleRate(etcd)
+  const warmBelow = floorSide(await floor.warmUpConnections(connections.length))
+  for (const until = performance.now() + WARM_UP_MS; performance.now() < until;) {
+    await warmBelow()
+    await runRound({ ...subject, connections: warmUp }, etcd)
+  }
+  const below = floorSide(await floor.connections(connections.length))
   const rounds: Round[] = []
   const side = async () => {
     const round = await runRound(subject, etcd)

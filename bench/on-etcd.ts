@@ -11,6 +11,8 @@ import { compileInto, makePool, release, segmentOf, startAsShipped, startPlugin 
 import type { Server } from './server.ts'
 import { allocationTable, fleetTable, ledgerLine } from './tables.ts'
 
+type Connected = Pick<Subject, 'connections' | 'warmUp'>
+
 const WANTED_RATIO = 1.2
 const WANTED_SPREAD = { proposals: 1.02, throughput: 0.9 }
 const WANTED_FULL = { proposals: 1.1 }
@@ -64,26 +66,33 @@ async function measureMany(
   const rows: FleetRow[] = []
   const pool = await makePoolOnAll(all, SUBNET)
   for (const instances of FLEETS) {
-    const below = await protocol.connections(instances)
-    const steps = { name: PROTOCOL, connections: below, pool, ledger: new Ledger() }
-    rows.push(await measureFleet(steps, floor, etcd))
-    const connections = all.slice(0, instances)
-    const subject = { name: 'berth', connections, pool, ledger: spread, wanted: WANTED_SPREAD }
-    rows.push(await measureFleet(subject, floor, etcd))
+    const steps = { name: PROTOCOL, pool, ledger: new Ledger() }
+    rows.push(await measureFleet({ ...steps, ...(await some(protocol, instances)) }, floor, etcd))
+    const subject = { name: 'berth', pool, ledger: spread, wanted: WANTED_SPREAD }
+    rows.push(await measureFleet({ ...subject, ...(await some(berth, instances)) }, floor, etcd))
   }
   await audit(url, segmentOf(SUBNET), spread)
   const filled = await makePoolOnAll(all, FILLED)
   const others = await fill(url, segmentOf(FILLED), parseSubnet(FILLED).base, FILLED_PART)
-  rows.push(await measureFleet(filledSubject(all, filled, full), floor, etcd))
+  const filledPool = filledSubject(await some(berth, MANY), filled, full)
+  rows.push(await measureFleet(filledPool, floor, etcd))
   await audit(url, segmentOf(FILLED), full, others)
   return rows
 }
 
+/** The first `count` of them. */
+async function some(fleet: Fleet, count: number): Promise<Connected> {
+  return {
+    connections: await fleet.connections(count),
+    warmUp: await fleet.warmUpConnections(count),
+  }
+}
+
 /** It gives back what it was given after each round, so that the pool stays as full as it is. */
-function filledSubject(connections: readonly Connection[], pool: string, ledger: Ledger): Subject {
+function filledSubject(connected: Connected, pool: string, ledger: Ledger): Subject {
   return {
     name: `berth, ${FILLED_PART * 100} % full`,
-    connections,
+    ...connected,
     pool,
     ledger,
     wanted: WANTED_FULL,
@@ -110,8 +119,8 @@ async function measureAncestor(folder: string, url: string, etcd: Etcd): Promise
   const rows: FleetRow[] = []
   for (const instances of [1, ...FLEETS]) {
     const connections = await ancestor.connections(instances)
-    const subject = { name: 'ancestor, on a /20', connections, pool: 'x', ledger: new Ledger() }
-    rows.push(await measureFleet(subject, floor, etcd))
+    const subject = { connections, warmUp: connections, pool: 'x', ledger: new Ledger() }
+    rows.push(await measureFleet({ ...subject, name: 'ancestor, on a /20' }, floor, etcd))
   }
   return rows
 }
