@@ -19,10 +19,10 @@ type Side = (inFlight: number) => Promise<Sample>
 
 const POOLS = ['192.0.2.0/24', '172.16.0.0/16', '10.0.0.0/8', '2001:db8::/64']
 /** Fits into a /24; short, so that floor and subject see the same noise of the machine. */
-const ROUND = 250
-const LONG = { rounds: 100, ms: 12_000 }
+const ROUND = 100
+const LONG = { rounds: 200, ms: 12_000 }
 /** Ten thousand requests: only by then V8 has compiled all that is hot. */
-const WARM_UP = 40
+const WARM_UP = 100
 /** Also in flight while all warms up and is given back. */
 const MOST = 16
 
@@ -43,9 +43,7 @@ export async function measureAllocation(
   for (const [name, side] of subjects) {
     for (const count of inFlight) {
       const subject = async () => await side(count)
-      // Who was idle meanwhile has given back the code that was compiled.
-      await warmUp(side)
-      await warmUp(floor)
+      await warmUp(side, floor)
       const ratios = await compare(subject, async () => await floor(count), LONG)
       rows.push({ name, inFlight: count, ...ratios })
     }
@@ -79,7 +77,10 @@ async function poolSide(
   }
 }
 
-/** Until the engine of JavaScript has compiled what is hot. */
-async function warmUp(side: Side): Promise<void> {
-  for (let round = 0; round < WARM_UP; round++) await side(MOST)
+/** In turn: who is idle for two seconds gives back the code that was compiled. */
+async function warmUp(side: Side, floor: Side): Promise<void> {
+  for (let round = 0; round < WARM_UP; round++) {
+    await side(MOST)
+    await floor(MOST)
+  }
 }
