@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { LevelDatabase } from '../../shared/level-database.ts'
 import { LevelStore } from '../../shared/level-store.ts'
-import { OutcomeUnknown, StoreUnavailable } from '../../shared/store.ts'
+import { OutcomeUnknown, StoreUnavailable, unchanged } from '../../shared/store.ts'
 import type { Store } from '../../shared/store.ts'
 import { smallDisk } from './small-disk.ts'
 import { storeContract } from './store-contract.ts'
@@ -53,6 +53,22 @@ await t.test('many commits at once need few writes to the disk', async t => {
   )
   t.equal((await store.list('k', 'l', 200)).length, 100)
   t.ok(writes <= 2, `${writes} writes`)
+})
+
+await t.test('a commit of unknown outcome that was carried out is seen by who read before', async t => {
+  const database = await openDatabase(t, t.testdir())
+  const store = new LevelStore(database, PREFIX)
+  t.equal(await store.get('a'), undefined)
+  const write = database.write.bind(database)
+  database.write = async (...args) => {
+    await write(...args)
+    throw new OutcomeUnknown('the answer is lost')
+  }
+  const claim = { require: [unchanged('a', undefined)], write: [{ put: 'a', value: '1' }] }
+  await t.rejects(store.commit(claim), OutcomeUnknown)
+  database.write = write
+  t.match(await store.get('a'), { value: '1' })
+  t.match(await store.commit(claim), { committed: false })
 })
 
 await t.test('close() waits for the commits that were sent', async t => {
