@@ -24,6 +24,15 @@ await storeContract(t, 'etcd, one process,', worldOn(single))
 await storeContract(t, 'etcd, three members,', worldOn(cluster))
 await storeContract(t, 'etcd with TLS and a password', worldOn(secured, securedOptions))
 
+await t.test('errors made elsewhere have their stacks, also while etcd is asked', async t => {
+  const { store } = await worldOn(single)(t)
+  await store.get('a')
+  const asked = store.get('a')
+  t.match(new Error('meanwhile').stack, /etcd-store\.test\.ts/)
+  await asked
+  t.match(new Error('afterwards').stack, /etcd-store\.test\.ts/)
+})
+
 /** Each world is a prefix of its own; instances of one world talk to different members. */
 function worldOn(etcd: Etcd, options: Partial<EtcdOptions> = {}) {
   return async (t: Test): Promise<World> => {
