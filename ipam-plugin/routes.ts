@@ -90,19 +90,22 @@ async function self({ registration, membership, claims, journal }: Ipam): Promis
   const { id, name } = registration.host
   // The journal may name an address twice.
   const lost = new Map<string, object>()
+  const queued = [...claims.failed.keys()].filter(key => journal.address(key)?.state !== 'intent')
+  // Those that are being delivered are not delivered yet either.
+  const undelivered = new Set(queued)
   for await (const [key, { state, pool }] of journal.addresses()) {
+    if (state === 'releasing') undelivered.add(key)
     if (state !== 'lost') continue
     lost.set(key, { address: formatAddress(addressOfKey(key)), segment: segmentOfKey(key), pool })
   }
   const { state } = membership
   const reason = 'reason' in state ? { reason: state.reason } : {}
-  const queued = [...claims.failed.keys()].filter(key => journal.address(key)?.state !== 'intent')
   return {
     id,
     name,
     state: state.is,
     ...reason,
-    queuedReleases: queued.length,
+    queuedReleases: undelivered.size,
     lost: [...lost.values()],
   }
 }

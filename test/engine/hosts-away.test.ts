@@ -8,7 +8,7 @@ import {
   runContainer,
   runToItsEnd,
 } from './lab/actions.ts'
-import { berthSelf } from './lab/berth.ts'
+import { berthPools, berthSelf } from './lab/berth.ts'
 import { assertNothingLeft, assertSameFleetView } from './lab/fleet-view.ts'
 import {
   createEverywhere,
@@ -154,7 +154,12 @@ async function saysWhy(t: Test, { engine, plugin }: Node, before: number): Promi
 async function untilServing({ engine }: Node): Promise<void> {
   await until('the queued releases to be delivered', 30_000, async () => {
     const { state, queuedReleases } = await berthSelf(engine)
-    return state === 'serving' && queuedReleases === 0
+    // It serves until it finds out: only an answer shows that etcd is back.
+    const answers = await berthPools(engine).then(
+      () => true,
+      () => false,
+    )
+    return answers && state === 'serving' && queuedReleases === 0
   })
 }
 
