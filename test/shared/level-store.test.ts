@@ -55,21 +55,24 @@ await t.test('many commits at once need few writes to the disk', async t => {
   t.ok(writes <= 2, `${writes} writes`)
 })
 
-await t.test('a commit of unknown outcome that was carried out is seen by who read before', async t => {
-  const database = await openDatabase(t, t.testdir())
-  const store = new LevelStore(database, PREFIX)
-  t.equal(await store.get('a'), undefined)
-  const write = database.write.bind(database)
-  database.write = async (...args) => {
-    await write(...args)
-    throw new OutcomeUnknown('the answer is lost')
-  }
-  const claim = { require: [unchanged('a', undefined)], write: [{ put: 'a', value: '1' }] }
-  await t.rejects(store.commit(claim), OutcomeUnknown)
-  database.write = write
-  t.match(await store.get('a'), { value: '1' })
-  t.match(await store.commit(claim), { committed: false })
-})
+await t.test(
+  'a commit of unknown outcome that was carried out is seen by who read before',
+  async t => {
+    const database = await openDatabase(t, t.testdir())
+    const store = new LevelStore(database, PREFIX)
+    t.equal(await store.get('a'), undefined)
+    const write = database.write.bind(database)
+    database.write = async (...args) => {
+      await write(...args)
+      throw new OutcomeUnknown('the answer is lost')
+    }
+    const claim = { require: [unchanged('a', undefined)], write: [{ put: 'a', value: '1' }] }
+    await t.rejects(store.commit(claim), OutcomeUnknown)
+    database.write = write
+    t.match(await store.get('a'), { value: '1' })
+    t.match(await store.commit(claim), { committed: false })
+  },
+)
 
 await t.test('close() waits for the commits that were sent', async t => {
   const { store } = await openWorld(t)
