@@ -18,8 +18,6 @@ export class EtcdStore implements Store {
   readonly #prefix: string
   /** The cluster that all revisions are believed to belong to; undefined until it is known. */
   #followed: string | undefined
-  /** How etcd wrote it when it answered last. */
-  #lastId: string | undefined
 
   /**
    * Connects when it is first asked for something.
@@ -78,7 +76,6 @@ export class EtcdStore implements Store {
 
   follow(history: string): void {
     this.#followed = history
-    this.#lastId = undefined
   }
 
   async close(): Promise<void> {
@@ -117,11 +114,10 @@ export class EtcdStore implements Store {
 
   /** An etcd that was replaced, or an endpoint of another one, answers with entries that mean nothing here. */
   #expectCluster({ cluster_id }: IResponseHeader, Fault: new (message: string) => Error): void {
-    if (cluster_id === this.#lastId) return
     const answering = shown(cluster_id)
     this.#followed ??= answering
-    if (answering === this.#followed) this.#lastId = cluster_id
-    else throw new Fault(`etcd is another cluster now: ${answering} instead of ${this.#followed}`)
+    if (answering === this.#followed) return
+    throw new Fault(`etcd is another cluster now: ${answering} instead of ${this.#followed}`)
   }
 }
 

@@ -174,7 +174,7 @@ await t.test('a package that does input or output is known to few files', t => {
       ],
     ],
     ['ip-address', ['ipam-plugin/addresses.ts']],
-    ['etcd3/lib/connection-pool.js', ['shared/etcd-endpoint.ts']],
+    ['etcd3/lib/connection-pool.js', ['shared/etcd-connection.ts']],
     ['commander', COMMANDS],
   ] as const) {
     const found = shipped.filter(({ to }) => to === name).map(({ from }) => from)
