@@ -1,23 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import { commitFirmly } from '../shared/commit-firmly.ts'
 import { Refusal } from '../shared/refusal.ts'
 import type { Entry, Store } from '../shared/store.ts'
-import { isOutage, OutcomeUnknown, unchanged } from '../shared/store.ts'
+import { isOutage } from '../shared/store.ts'
 import { within } from '../shared/within.ts'
 import { formatAddress } from './addresses.ts'
 import type { Address } from './addresses.ts'
+import { ClaimTransactions } from './claim-transactions.ts'
+import type { Claim, Deadline, Endpoint, Lost } from './claim-transactions.ts'
 import type { AddressEntry, Journal } from './journal.ts'
 import { addressKey } from './keys.ts'
 import type { Pool, PoolId } from './pool-id.ts'
-import { write } from './records.ts'
 import type { Registration } from './registration.ts'
 import { unknownPool } from './sentences.ts'
 import { Steps } from './steps.ts'
-import { opOf, usedRecord } from './used-record.ts'
-
-/** Who an address is claimed for, as far as the engine tells. */
-export type Endpoint = { readonly mac?: string; readonly name?: string }
 
 /** A pool, and how long its released addresses rest. */
 export type PoolHere = { readonly pool: Pool; readonly cooldownMs: number }
@@ -31,17 +27,6 @@ export type Target = { readonly address: Address; readonly read: Entry | undefin
 /** Who asked, and how long it may take. */
 export type Caller = { readonly caller: AbortSignal; readonly deadline: Deadline }
 
-/**
- * Somebody has it: the record that stands there, or undefined where it is being claimed or released right here.
- * `doubtful`: an attempt of this claim may still commit, so its intent stays until it is settled.
- */
-export type Lost = { readonly lostTo: Entry | undefined; readonly doubtful: boolean }
-
-/** When a request may no longer begin another attempt, as `performance.now()`. */
-export type Deadline = number
-
-/** Taking back is bounded by itself: whoever waits for it, waits less. */
-const DELIVER_WITHIN_MS = 1500
 /** The engine is answered after this time: the release is in the journal, and is delivered as soon as it can be. */
 const ANSWER_AFTER_MS = 250
 
@@ -50,13 +35,13 @@ const ANSWER_AFTER_MS = 250
  * crash between any two steps. The journal is always one step ahead of the store.
  */
 export class Claims {
-  readonly #store: Store
+  readonly #transactions: ClaimTransactions
   readonly #journal: Journal
   readonly #registration: Registration
   readonly #steps = new Steps()
 
   constructor(store: Store, journal: Journal, registration: Registration) {
-    this.#store = store
+    this.#transactions = new ClaimTransactions(store, registration)
     this.#journal = journal
     this.#registration = registration
   }
@@ -174,39 +159,10 @@ export class Claims {
       this.#journal.writeAddress(key, undefined)
       throw unknownPool(entry.pool)
     }
-    const lost = await this.#commitClaim(key, entry, attempt)
+    const lost = await this.#transactions.claim(key, entry, attempt)
     if (lost?.doubtful) this.#steps.fail(key, entry)
     else this.#journal.writeAddress(key, lost ? undefined : { ...entry, state: 'held' })
     return lost
-  }
-
-  async #commitClaim(
-    key: string,
-    entry: AddressEntry,
-    { read, endpoint, deadline }: Attempt,
-  ): Promise<Lost | undefined> {
-    const isMine = (current: ReadonlyMap<string, Entry>) => opOf(current.get(key)) === entry.op
-    const { epoch } = this.#registration.place
-    for (;;) {
-      const require = [unchanged(key, read), ...this.#registration.place.claimConditions()]
-      const { host, generation } = this.#registration
-      const known = { ...endpoint, since: new Date().toISOString() }
-      const value = write(usedRecord(entry, host, generation, known))
-      const transaction = { require, write: [{ put: key, value }] }
-      const sentAt = performance.now()
-      const result = await commitFirmly(this.#store, transaction, isMine, deadline)
-      if (this.#registration.place.epoch !== epoch) {
-        throw new OutcomeUnknown('This host had to register anew meanwhile; try again')
-      }
-      if (result.committed) {
-        this.#registration.place.stood(sentAt)
-        return undefined
-      }
-      const now = result.current.get(key)
-      if (now?.revision !== read?.revision) return { lostTo: now, doubtful: result.doubtful }
-      await this.#registration.refresh(result.current)
-      if (performance.now() > deadline) throw new OutcomeUnknown('The fence moved too often')
-    }
   }
 
   /** Releases the address in the store and here. What an earlier epoch saw or wrote there may be gone: it is done again. */
@@ -214,22 +170,9 @@ export class Claims {
     this.#journal.writeAddress(key, { ...entry, state: 'releasing' })
     for (let epoch; epoch !== this.#registration.place.epoch;) {
       epoch = this.#registration.place.epoch
-      await this.#makeIdle(key, entry, cooldownMs)
+      await this.#transactions.release(key, entry, cooldownMs)
     }
     this.#journal.writeAddress(key, undefined)
-  }
-
-  /** Makes the record idle if it is still this claim's; else it is not ours to touch. */
-  async #makeIdle(key: string, entry: AddressEntry, cooldownMs: number): Promise<void> {
-    for (;;) {
-      const found = await this.#store.get(key)
-      if (opOf(found) !== entry.op) return
-      const value = write({ state: 'idle', until: Date.now() + cooldownMs })
-      const transaction = { require: [unchanged(key, found)], write: [{ put: key, value }] }
-      const deadline = performance.now() + DELIVER_WITHIN_MS
-      const result = await commitFirmly(this.#store, transaction, () => false, deadline)
-      if (result.committed) return
-    }
   }
 
   async #exclusively<T>(key: string, entry: AddressEntry, step: () => Promise<T>): Promise<T> {
@@ -244,9 +187,4 @@ export class Claims {
   }
 }
 
-type Attempt = {
-  readonly isJoined: () => boolean
-  readonly read: Entry | undefined
-  readonly endpoint: Endpoint
-  readonly deadline: Deadline
-}
+type Attempt = Claim & { readonly isJoined: () => boolean }
