@@ -52,7 +52,7 @@ export class LevelJournal implements Journal {
   readonly #boot: string
   /** What is on its way into the database: an object for each change, so that two alike are told apart. */
   readonly #pending = new Map<string, { readonly entry: AddressEntry | null }>()
-  /** Of all entries: most questions are for an address that has none. */
+  /** Of all entries: most questions are for an address that has none, and need not be asked of the database. */
   readonly #keys: Set<string>
   #isFlushing = false
   #isFull: () => void = () => {}
@@ -76,7 +76,9 @@ export class LevelJournal implements Journal {
       const writes = changes.map(({ key, entry }) => levelWrite(ADDRESSES + key, entry))
       if (writes.length > 0) await database.write(writes, { sync: true })
       file.clear()
-      return new LevelJournal(database, file, boot, await keysIn(database))
+      const keys = new Set<string>()
+      for await (const key of storedKeys(database, '')) keys.add(key)
+      return new LevelJournal(database, file, boot, keys)
     } catch (error) {
       file.close()
       throw error
@@ -84,9 +86,11 @@ export class LevelJournal implements Journal {
   }
 
   address(key: string): AddressEntry | undefined {
-    if (!this.#keys.has(key)) return undefined
     const pending = this.#pending.get(key)
     if (pending) return pending.entry ?? undefined
+    // Also of an address without an entry: nothing is built on a journal that cannot be written.
+    this.#database.requireOpen()
+    if (!this.#keys.has(key)) return undefined
     const text = this.#database.get(ADDRESSES + key)
     return text === undefined ? undefined : read(addressEntry, ADDRESSES + key, text)
   }
@@ -96,17 +100,10 @@ export class LevelJournal implements Journal {
       const entry = key.startsWith(prefix) ? this.address(key) : undefined
       if (entry) yield [key, entry]
     }
-    const end = endOf(ADDRESSES + prefix)
-    for (let from = ADDRESSES + prefix; ;) {
-      const page = await this.#database.list(from, end, PAGE)
-      for (const [key] of page) {
-        from = `${key}\0`
-        // Asked again: it may have changed or gone since the page was read.
-        const address = key.slice(ADDRESSES.length)
-        const entry = this.address(address)
-        if (entry) yield [address, entry]
-      }
-      if (page.length < PAGE) return
+    for await (const key of storedKeys(this.#database, prefix)) {
+      // Asked again: it may have changed or gone since the page was read.
+      const entry = this.address(key)
+      if (entry) yield [key, entry]
     }
   }
 
@@ -179,15 +176,16 @@ export class LevelJournal implements Journal {
   }
 }
 
-async function keysIn(database: LevelDatabase): Promise<Set<string>> {
-  const keys = new Set<string>()
-  const end = endOf(ADDRESSES)
-  for (let from = ADDRESSES; ;) {
+/** Of the addresses in the database whose keys begin with `prefix`, read page by page. */
+async function* storedKeys(database: LevelDatabase, prefix: string): AsyncIterable<string> {
+  const end = endOf(ADDRESSES + prefix)
+  for (let from = ADDRESSES + prefix; ;) {
     const page = await database.list(from, end, PAGE)
-    for (const [key] of page) keys.add(key.slice(ADDRESSES.length))
-    const last = page.at(-1)
-    if (!last || page.length < PAGE) return keys
-    from = `${last[0]}\0`
+    for (const [key] of page) {
+      from = `${key}\0`
+      yield key.slice(ADDRESSES.length)
+    }
+    if (page.length < PAGE) return
   }
 }
 

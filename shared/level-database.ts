@@ -44,6 +44,11 @@ export class LevelDatabase {
     return new LevelDatabase(folder, await openLevel(folder))
   }
 
+  /** @throws {StoreUnavailable} while nothing can be read or written */
+  requireOpen(): void {
+    this.#open()
+  }
+
   /** @throws {StoreUnavailable} */
   get(key: string): string | undefined {
     const level = this.#open()
