@@ -4,21 +4,17 @@ import { Refusal } from '../../shared/refusal.ts'
 import { unchanged } from '../../shared/store.ts'
 import type { Condition, Entry, Revision, Store } from '../../shared/store.ts'
 import type { ClusterBook, HostNotes } from './cluster-book.ts'
-import { CLUSTER, volumeHostKey } from './cluster-keys.ts'
-import { readCluster, readHost, write } from './cluster-records.ts'
+import { volumeHostKey } from './cluster-keys.ts'
+import { write } from './cluster-records.ts'
 import { HostMemory } from './host-memory.ts'
+import { nothing, observe } from './observe.ts'
+import type { Found } from './observe.ts'
 import { standingOf } from './standing.ts'
-import type { Observation } from './standing.ts'
 import { Trust } from './trust.ts'
 
 /** Nothing may be sent until somebody did what the message says. */
 export class Barred extends Error {
   override readonly name = 'Barred'
-}
-
-type Found = Observation & {
-  readonly entry: Entry | undefined
-  readonly cluster: string | undefined
 }
 
 /**
@@ -184,6 +180,13 @@ export class Registration {
     await this.#alone(async () => await this.#memory.noteCluster(id))
   }
 
+  /** Nothing is sent before somebody did what the reason says. @returns the reason */
+  bar(reason: string): string {
+    this.#held = undefined
+    this.#trust.bar(reason)
+    return reason
+  }
+
   async #alone<T>(job: () => Promise<T>): Promise<T> {
     return await this.#queue.run('record', job)
   }
@@ -197,15 +200,7 @@ export class Registration {
     const history = await this.#store.history()
     if (history !== this.#memory.notes?.history) this.#trust.withdraw()
     this.#store.follow(history)
-    return await this.#read(history)
-  }
-
-  async #read(history: string): Promise<Found> {
-    const [entry, cluster] = await Promise.all([
-      this.#store.get(this.#key),
-      this.#store.get(CLUSTER),
-    ])
-    return { history, host: readHost(entry), entry, cluster: readCluster(cluster)?.id }
+    return await observe(this.#store, this.#key, history)
   }
 
   /** The record as it stands now, if it is this host's. */
@@ -214,9 +209,7 @@ export class Registration {
     const { notes } = this.#memory
     const history = await this.#store.history()
     const found =
-      history === notes?.history
-        ? await this.#read(history)
-        : { history, host: undefined, entry: undefined, cluster: undefined }
+      history === notes?.history ? await observe(this.#store, this.#key, history) : nothing(history)
     const standing = standingOf(notes, found)
     if (standing.is === 'barred') throw new Refusal('not-ready', this.bar(standing.reason))
     this.#believe(found)
@@ -241,13 +234,6 @@ export class Registration {
     await this.#memory.written(notes, record)
     this.#held = result.revision
     return true
-  }
-
-  /** Nothing is sent before somebody did what the reason says. @returns the reason */
-  bar(reason: string): string {
-    this.#held = undefined
-    this.#trust.bar(reason)
-    return reason
   }
 
   #believe({ cluster }: Found): void {
