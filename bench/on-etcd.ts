@@ -67,21 +67,25 @@ async function measureMany(
   const pool = await makePoolOnAll(all, SUBNET)
   for (const instances of FLEETS) {
     const steps = { name: PROTOCOL, pool, ledger: new Ledger() }
-    rows.push(await measureFleet({ ...steps, ...(await some(protocol, instances)) }, floor, etcd))
+    rows.push(
+      await measureFleet({ ...steps, ...(await connected(protocol, instances)) }, floor, etcd),
+    )
     const subject = { name: 'berth', pool, ledger: spread, wanted: WANTED_SPREAD }
-    rows.push(await measureFleet({ ...subject, ...(await some(berth, instances)) }, floor, etcd))
+    rows.push(
+      await measureFleet({ ...subject, ...(await connected(berth, instances)) }, floor, etcd),
+    )
   }
   await audit(url, segmentOf(SUBNET), spread)
   const filled = await makePoolOnAll(all, FILLED)
   const others = await fill(url, segmentOf(FILLED), parseSubnet(FILLED).base, FILLED_PART)
-  const filledPool = filledSubject(await some(berth, MANY), filled, full)
+  const filledPool = filledSubject(await connected(berth, MANY), filled, full)
   rows.push(await measureFleet(filledPool, floor, etcd))
   await audit(url, segmentOf(FILLED), full, others)
   return rows
 }
 
-/** The first `count` of them. */
-async function some(fleet: Fleet, count: number): Promise<Connected> {
+/** To the first `count` instances. */
+async function connected(fleet: Fleet, count: number): Promise<Connected> {
   return {
     connections: await fleet.connections(count),
     warmUp: await fleet.warmUpConnections(count),

@@ -210,6 +210,23 @@ await t.test(
   },
 )
 
+await t.test('a release that is being delivered is not delivered yet', async t => {
+  const one = await (await HostsWorld.open(t)).host('host-1')
+  const pool = await one.requestPool(SUBNET)
+  const address = await one.endpoint(pool)
+  const { promise: goOn, resolve } = Promise.withResolvers<void>()
+  const get = one.store.get.bind(one.store)
+  one.store.get = async key => {
+    await goOn
+    return await get(key)
+  }
+  const released = one.release(pool, address)
+  t.match(await one.ask('GET /v1/self'), { queuedReleases: 1 })
+  resolve()
+  await released
+  t.match(await one.ask('GET /v1/self'), { queuedReleases: 0 })
+})
+
 await t.test('self is answered without the store', async t => {
   const one = await (await HostsWorld.open(t)).host('host-1')
   const pool = await one.requestPool(SUBNET)
