@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { serveAdmin } from '../../shared/admin-server.ts'
 import type { AdminRequest, Routes } from '../../shared/admin-server.ts'
+import { COMPILE_CACHE } from '../compile-cache.ts'
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url))
 const DEADLINE_MS = 60_000
@@ -88,6 +89,7 @@ export class World {
     const env = {
       PATH: '/usr/bin:/bin',
       LC_ALL: 'C',
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       BERTH_SOCKET: 'other.sock',
       BERTH_VOLUME_SOCKET: 'other.sock',
       BERTH_CLUSTER_SOCKET: 'other.sock',

@@ -4,7 +4,7 @@ import type { Engine } from './lab/engine.ts'
 import type { Node } from './lab/fleet.ts'
 import { mountOn, oneClusterHost, prepare } from './lab/one-cluster.ts'
 import { until } from './lab/until.ts'
-import { mendLostMounts, note, notes } from './lab/volumes.ts'
+import { mendLostMounts, note, notes, restartIdle } from './lab/volumes.ts'
 import { onOldestAndNewest } from './lab/world.ts'
 
 const NAMES = ['plain', 'always']
@@ -48,7 +48,7 @@ await onOldestAndNewest(async (t, suite) => {
       `${signal} of the engine leaves its containers alone with live-restore`,
       async t => {
         const settings = { 'live-restore': true }
-        await engine.restart('SIGTERM', settings)
+        await restartIdle(node, settings)
         await runBoth(engine)
         await engine.restart(signal, settings)
         await write('plain', `after ${signal} with live-restore`)
@@ -62,7 +62,7 @@ await onOldestAndNewest(async (t, suite) => {
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await t.test(`${signal} of the engine ends its containers, one starts again`, async t => {
-      await engine.restart('SIGTERM', {})
+      await restartIdle(node, {})
       await runBoth(engine)
       await engine.restart(signal, {})
       if (await mendLostMounts(node)) {

@@ -27,6 +27,8 @@ const POOL = '--subnet 10.77.0.0/24 --gateway 10.77.0.1'
 const ENDPOINT = /192\.0\.2\.\d:2379/
 /** Berth answers within two seconds; a busy machine adds to it. The engine itself waits 15 seconds for a plugin in need. */
 const AT_ONCE = 10_000
+/** An engine asks and releases for each of its containers when it starts, and has work of its own. */
+const STARTS_WITHIN = 40_000
 const ALWAYS = ['always0', 'always1', 'always2', 'always3', 'always4']
 
 await onThreeHosts(async (t, fleet) => {
@@ -123,7 +125,7 @@ async function startWithout(t: Test, fleet: Fleet): Promise<void> {
     await engine.powerCut()
     await host.boot()
     const before = engine.logSize
-    await atOnce(t, `the start of ${host.name}'s engine`, () => engine.start())
+    await inTime(t, `the start of ${host.name}'s engine`, () => engine.start(), STARTS_WITHIN)
     await t.test(`${host.name} says why nothing starts`, t => saysWhy(t, node, before))
   }
   await etcd.startOn(nodes.map(({ host }) => host))
@@ -145,10 +147,11 @@ async function saysWhy(t: Test, { engine, plugin }: Node, before: number): Promi
     const error = await engine.docker(['inspect', '-f', '{{.State.Error}}', name])
     t.match(error, ENDPOINT, `${name} says why`)
   }
-  const waits = [...engine.log(before).matchAll(/RequestAddress\\".*?\\"ms\\":([\d.]+)/g)]
-  const ms = waits.reduce((sum, [, each]) => sum + Number(each), 0)
-  t.equal(waits.length, ALWAYS.length, 'each has asked')
-  t.ok(ms < 4000, `their refusals, one after the other, took ${Math.round(ms)} ms`)
+  const answers = [...engine.log(before).matchAll(/IpamDriver\.(\w+)\\".*?\\"ms\\":([\d.]+)/g)]
+  const ms = answers.reduce((sum, [, , each]) => sum + Number(each), 0)
+  const asked = answers.filter(([, method]) => method === 'RequestAddress')
+  t.equal(asked.length, ALWAYS.length, 'each has asked')
+  t.ok(ms < 4000, `all answers to the engine, one after the other, took ${Math.round(ms)} ms`)
 }
 
 async function untilServing({ engine }: Node): Promise<void> {
@@ -164,9 +167,13 @@ async function untilServing({ engine }: Node): Promise<void> {
 }
 
 async function atOnce<T>(t: Test, what: string, work: () => Promise<T>): Promise<T> {
+  return await inTime(t, what, work, AT_ONCE)
+}
+
+async function inTime<T>(t: Test, what: string, work: () => Promise<T>, limit: number): Promise<T> {
   const started = performance.now()
   const result = await work()
   const ms = Math.round(performance.now() - started)
-  t.ok(ms < AT_ONCE, `${what} takes ${ms} ms`)
+  t.ok(ms < limit, `${what} takes ${ms} ms`)
   return result
 }

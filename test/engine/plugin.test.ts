@@ -7,7 +7,7 @@ import {
   removeNetwork,
   runContainer,
 } from './lab/actions.ts'
-import { BERTH_IPAM, Plugin, publish } from './lab/plugin.ts'
+import { Plugin, publish } from './lab/plugin.ts'
 import { startRegistry } from './lab/registry.ts'
 import { assertSameView } from './lab/same-view.ts'
 import { onOldestAndNewest, oneEngine, type Test } from './lab/world.ts'
@@ -18,15 +18,11 @@ const PATIENT = { deadline: 120_000 }
 
 await onOldestAndNewest(async (t, suite) => {
   const engine = await oneEngine(t, suite)
-  const registry = await startRegistry(engine.host)
-  for (const version of ['1', '2']) await publish(engine, `${registry}/berth-ipam:${version}`)
-  const install = ['plugin', 'install', '--grant-all-permissions', '--alias', BERTH_IPAM.name]
-  await engine.docker([...install, `${registry}/berth-ipam:1`], PATIENT)
-  const plugin = new Plugin(engine)
+  const plugin = await Plugin.install(engine)
+  const next = `${await startRegistry(engine.host)}/berth-ipam:2`
+  await publish(engine, next)
 
-  await t.test('an upgrade keeps every address', t =>
-    upgrade(t, plugin, `${registry}/berth-ipam:2`),
-  )
+  await t.test('an upgrade keeps every address', t => upgrade(t, plugin, next))
   await t.test('a release sent while the plugin is disabled leaks its address, and that alone', t =>
     disableAndEnable(t, plugin),
   )

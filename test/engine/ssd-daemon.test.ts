@@ -12,6 +12,7 @@ import {
   note,
   notes,
   oneSsdHost,
+  restartIdle,
   whyNoVolumes,
 } from './lab/volumes.ts'
 import { onOldestAndNewest, type Test } from './lab/world.ts'
@@ -33,7 +34,7 @@ await onOldestAndNewest(async (t, suite) => {
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await t.test(`${signal} of the engine ends its containers, one starts again`, async t => {
-      await engine.restart('SIGTERM', {})
+      await restartIdle(host, {})
       await runBoth(engine)
       await write('plain', `before ${signal}`)
       await engine.restart(signal, {})
@@ -55,7 +56,7 @@ await onOldestAndNewest(async (t, suite) => {
       `${signal} of the engine leaves its containers alone with live-restore`,
       async t => {
         const settings = { 'live-restore': true }
-        await engine.restart('SIGTERM', settings)
+        await restartIdle(host, settings)
         await runBoth(engine)
         await write('plain', `before ${signal} with live-restore`)
         await engine.restart(signal, settings)
@@ -71,7 +72,7 @@ await onOldestAndNewest(async (t, suite) => {
   }
 
   await t.test('after a power cut the volume is there, and what was written', async t => {
-    await engine.restart('SIGTERM', {})
+    await restartIdle(host, {})
     await runBoth(engine)
     await write('plain', 'before the power cut')
     await engine.powerCut()

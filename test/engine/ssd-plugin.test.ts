@@ -8,7 +8,7 @@ import {
   mountsOf,
   note,
   notes,
-  oneSsdHostWithRegistry,
+  oneSsdHostWithUpgrade,
   whyNoVolumes,
   type SsdHost,
 } from './lab/volumes.ts'
@@ -18,7 +18,7 @@ import { onOldestAndNewest, type Test } from './lab/world.ts'
 const PATIENT = { deadline: 120_000 }
 
 await onOldestAndNewest(async (t, suite) => {
-  const host = await oneSsdHostWithRegistry(t, suite)
+  const host = await oneSsdHostWithUpgrade(t, suite)
   const { engine, plugin } = host
   await createVolume(engine, 'db', ['--label', 'tier=gold', '-o', 'size=400MiB'])
   const made = await inspectVolume(engine, 'db')

@@ -7,6 +7,7 @@ import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE } from '../compile-cache.ts'
 
 const PRELOAD = new URL('preload.ts', import.meta.url).href
 const READY_WITHIN_MS = 30_000
@@ -87,7 +88,7 @@ export class Instance {
       env: {
         PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
         LC_ALL: 'C',
-        NODE_COMPILE_CACHE: join(this.#folder, '..', 'compiled'),
+        NODE_COMPILE_CACHE: COMPILE_CACHE,
         DATA_DIR: this.#folder,
         PLUGIN_SOCKET: this.#socket,
         HOST_NAME: this.name,

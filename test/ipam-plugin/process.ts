@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -9,15 +8,12 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE } from '../compile-cache.ts'
 
 export const MAIN = fileURLToPath(new URL('../../ipam-plugin/main.ts', import.meta.url))
 export const TEST_MAIN = fileURLToPath(new URL('killable-main.ts', import.meta.url))
 
 const DEADLINE_MS = 20_000
-
-/** Halves the time of a start; gone with this process. */
-const compileCache = mkdtempSync(join(tmpdir(), 'berth-compiled-'))
-process.on('exit', () => rmSync(compileCache, { recursive: true, force: true }))
 
 export type Body = Readonly<Record<string, unknown>>
 export type Answer = { readonly status: number; readonly body: Body }
@@ -68,7 +64,7 @@ export class Plugin {
     const env = {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       LC_ALL: 'C',
-      NODE_COMPILE_CACHE: compileCache,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       DATA_DIR: join(folder, 'data'),
       PLUGIN_SOCKET: join(folder, 'ipam.sock'),
       HOST_NAME: 'testhost',

@@ -1,7 +1,8 @@
 import * as v from '@badrap/valita'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from './engine.ts'
+import { registryOfBuilt } from './registry.ts'
 import { DIST } from './releases.ts'
 import { run } from './run.ts'
 import { until } from './until.ts'
@@ -47,20 +48,17 @@ export class Plugin {
     return this.kind.name
   }
 
-  /** Created from what was built, set and enabled. */
+  /** From a registry that has what was built, as people install it: with its settings, and enabled. */
   static async install(
     engine: Engine,
     settings: Readonly<Record<string, string>> = {},
     kind = BERTH_IPAM,
   ): Promise<Plugin> {
-    if (!existsSync(join(kind.built, 'config.json'))) {
-      throw new Error(`no built plugin in ${kind.built}: run scripts/test, or make plugins`)
-    }
-    const plugin = new Plugin(engine, kind)
-    await engine.docker(['plugin', 'create', kind.name, kind.built])
-    await plugin.set(settings)
-    await plugin.enable()
-    return plugin
+    const registry = await registryOfBuilt(engine.host)
+    const install = ['plugin', 'install', '--grant-all-permissions', '--alias', kind.name]
+    const pairs = Object.entries(settings).map(([key, value]) => `${key}=${value}`)
+    await engine.docker([...install, `${registry}/${kind.name}`, ...pairs], { deadline: 120_000 })
+    return new Plugin(engine, kind)
   }
 
   async set(settings: Readonly<Record<string, string>>): Promise<void> {

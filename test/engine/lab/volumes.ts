@@ -1,7 +1,7 @@
 import * as v from '@badrap/valita'
 import { LoopDisk, MIB } from '../../disks/loop-disk.ts'
 import { whyNoDisks } from '../../disks/requirements.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, Settings } from './engine.ts'
 import { BERTH_SSD, Plugin, publish } from './plugin.ts'
 import { startRegistry } from './registry.ts'
 import type { Suite } from './releases.ts'
@@ -31,27 +31,19 @@ export async function oneSsdHost(t: Test, suite: Suite, count: number): Promise<
   return { engine, plugin, disks }
 }
 
-/** The same, with the plugin from a registry, which has another version of it under the second reference. */
-export async function oneSsdHostWithRegistry(
+/** The same with two disks, and a registry that has another version of the plugin. */
+export async function oneSsdHostWithUpgrade(
   t: Test,
   suite: Suite,
 ): Promise<SsdHost & { readonly upgrade: string }> {
-  const disks = [await LoopDisk.create(t), await LoopDisk.create(t)]
-  const engine = await oneEngine(t, suite)
-  const registry = await startRegistry(engine.host)
-  const [first, upgrade] = [`${registry}/berth-ssd:1`, `${registry}/berth-ssd:2`] as const
-  for (const reference of [first, upgrade]) await publish(engine, reference, BERTH_SSD)
-  const install = ['plugin', 'install', '--grant-all-permissions', '--alias', BERTH_SSD.name]
-  await engine.docker([...install, first, ...pairs(settingsFor(disks))], { deadline: 120_000 })
-  return { engine, plugin: new Plugin(engine, BERTH_SSD), disks, upgrade }
+  const host = await oneSsdHost(t, suite, 2)
+  const upgrade = `${await startRegistry(host.engine.host)}/berth-ssd:2`
+  await publish(host.engine, upgrade, BERTH_SSD)
+  return { ...host, upgrade }
 }
 
 function settingsFor(disks: readonly LoopDisk[]): Readonly<Record<string, string>> {
   return { SSD_DEVICES: disks.map(({ node }) => node).join(','), SSD_ALLOW_LOOP: '1' }
-}
-
-function pairs(settings: Readonly<Record<string, string>>): readonly string[] {
-  return Object.entries(settings).map(([name, value]) => `${name}=${value}`)
 }
 
 const Texts = v.record(v.string()).nullable()
@@ -128,6 +120,15 @@ export async function mendLostMounts({
   await plugin.disable()
   await plugin.enable()
   return true
+}
+
+/** An orderly restart while no container runs, also of an engine that finds the plugin of its predecessor. */
+export async function restartIdle(
+  host: Pick<SsdHost, 'engine' | 'plugin'>,
+  settings: Settings,
+): Promise<void> {
+  await host.engine.restart('SIGTERM', settings)
+  await mendLostMounts(host)
 }
 
 /** Whether the host has the disk mounted anywhere that it sees. */

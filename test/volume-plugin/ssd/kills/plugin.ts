@@ -1,23 +1,18 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE } from '../../../compile-cache.ts'
 import { endSession } from '../../process-session.ts'
 import type { KillAt } from './steps.ts'
 
 const MAIN = fileURLToPath(new URL('killable-main.ts', import.meta.url))
 const DEADLINE_MS = 60_000
 const TENDED = '"msg":"tended"'
-
-/** Halves the time of a start; gone with this process. */
-const compileCache = mkdtempSync(join(tmpdir(), 'berth-compiled-'))
-process.on('exit', () => rmSync(compileCache, { recursive: true, force: true }))
 
 export type Answer = { readonly status: number; readonly body: Readonly<Record<string, unknown>> }
 
@@ -45,7 +40,7 @@ export class Plugin {
     const env = {
       PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
       LC_ALL: 'C',
-      NODE_COMPILE_CACHE: compileCache,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       DATA_DIR: dataOf(folder),
       MOUNT_ROOT: mountRootOf(folder),
       PLUGIN_SOCKET: join(folder, 'ssd.sock'),
