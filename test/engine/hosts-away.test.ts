@@ -147,11 +147,16 @@ async function saysWhy(t: Test, { engine, plugin }: Node, before: number): Promi
     const error = await engine.docker(['inspect', '-f', '{{.State.Error}}', name])
     t.match(error, ENDPOINT, `${name} says why`)
   }
-  const answers = [...engine.log(before).matchAll(/IpamDriver\.(\w+)\\".*?\\"ms\\":([\d.]+)/g)]
+  const log = engine.log(before)
+  const answers = [...log.matchAll(/IpamDriver\.(\w+)\\".*?\\"ms\\":([\d.]+)/g)]
   const ms = answers.reduce((sum, [, , each]) => sum + Number(each), 0)
   const asked = answers.filter(([, method]) => method === 'RequestAddress')
   t.equal(asked.length, ALWAYS.length, 'each has asked')
   t.ok(ms < 4000, `all answers to the engine, one after the other, took ${Math.round(ms)} ms`)
+  // It doubles the time each time, and gives up after 15 s (moby, pkg/plugins/client.go).
+  const retries = [...log.matchAll(/Unable to connect to plugin.*?retrying in (\d+)s/g)]
+  const seconds = retries.reduce((sum, [, each]) => sum + Number(each), 0)
+  t.ok(seconds < 8, `the engine waited ${seconds} s until it reached the plugin`)
 }
 
 async function untilServing({ engine }: Node): Promise<void> {

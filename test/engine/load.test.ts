@@ -31,11 +31,17 @@ async function killUnderLoad(t: Test, plugin: Plugin): Promise<void> {
   await createNetwork(engine, 'load', '--subnet 10.77.0.0/24 --gateway 10.77.0.1')
   const failures: string[] = []
   let kills = 0
-  const isEnough = () => kills >= KILLS
+  let isOver = false
+  const isEnough = () => kills >= KILLS || isOver
   const load = Promise.all(NAMES.map(name => comeAndGo(engine, name, failures, isEnough)))
-  await killUntil(plugin, load, () => kills++)
+  try {
+    await killUntil(plugin, load, () => kills++)
+  } finally {
+    isOver = true
+  }
   const runs = (await load).reduce((sum, each) => sum + each, 0)
   t.comment(`${kills} kills, ${failures.length} of ${runs} runs failed`, new Set(failures))
+  t.ok(kills > 2, 'the plugin was killed several times')
   await assertWhole(t, engine)
   await assertLeaksExplained(t, engine, failures.length)
   await removeContainers(engine, NAMES)

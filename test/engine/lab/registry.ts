@@ -5,7 +5,7 @@ import { DIST, OLDEST } from './releases.ts'
 import { CommandFailed } from './run.ts'
 import { until } from './until.ts'
 
-/** Where a registry keeps what was built. Every host can read it: an engine installs from there in a fifth of the time of a create. */
+/** Where a registry keeps what was built: an engine installs from there in a fifth of the time that a create takes. */
 const BUILT = join(DIST, 'registry')
 
 type Registry = { readonly folder: string; readonly port: number; readonly readOnly: boolean }
